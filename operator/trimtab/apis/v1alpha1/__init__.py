@@ -1,0 +1,1 @@
+"""Version v1alpha1 of trimtab.dev: one module per kind, shared types in `meta`."""

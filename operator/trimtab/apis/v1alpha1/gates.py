@@ -1,0 +1,47 @@
+"""What the winner of an Experiment must reach on the evaluation split."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trimtab.apis.markers import ATOMIC
+from trimtab.apis.v1alpha1.meta import Decimal, Duration, SpecModel, duration_seconds
+
+GateMetric = Literal["auc", "logLoss", "brier"]
+
+
+class Gate(SpecModel):
+    """One requirement: either fixed bounds (`min`, `max`), or a comparison with the champion.
+
+    The champion is the highest approved version of the same model; both are scored on the same rows. Without
+    a champion a comparison passes, with reason NoChampion.
+    """
+
+    metric: GateMetric
+    """auc, logLoss or brier, computed on the evaluation split."""
+    min: Decimal | None = None
+    """Smallest value that passes."""
+    max: Decimal | None = None
+    """Largest value that passes."""
+    not_worse_than: Literal["Champion"] | None = None
+    """Compares with the champion on the same rows instead of with a fixed bound."""
+    tolerance: Decimal | None = None
+    """By how much the winner may be worse than the champion. "0" means not at all."""
+    require: Literal["PointEstimate", "LowerBound"] | None = None
+    """What must keep within `tolerance`: the measured difference (PointEstimate, the default), or the lower
+    bound of its bootstrap interval over groups (LowerBound, which asks for more data)."""
+
+
+class Evaluation(SpecModel):
+    """The evaluation Job and the gates it decides."""
+
+    deadline: Duration = "30m"
+    """How long the evaluation Job may take."""
+    gates: Annotated[tuple[Gate, ...], Field(min_length=1, max_length=10), ATOMIC]
+    """All must pass; otherwise the Experiment ends as GateFailed and no ModelVersion is made."""
+
+    @property
+    def deadline_seconds(self) -> int:
+        """`deadline` in whole seconds, rounded up."""
+        return math.ceil(duration_seconds(self.deadline))

@@ -1,0 +1,168 @@
+"""ModelVersion: an immutable, digest-pinned model with its lineage, evaluation and approval."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from trimtab.apis.markers import list_map
+from trimtab.apis.v1alpha1.experiment import CodeReference, Parameters
+from trimtab.apis.v1alpha1.experiment_status import Metrics
+from trimtab.apis.v1alpha1.meta import (
+    MEMBER_KEYS,
+    Conditions,
+    Digest,
+    History,
+    Image,
+    MemberName,
+    ModelName,
+    ObjectName,
+    PinnedImage,
+    Quantity,
+    Resource,
+    SpecModel,
+    StatusModel,
+    Uid,
+)
+
+REPOSITORY_PATTERN = "^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+
+
+class Artifact(SpecModel):
+    """The stored model. Where it is stored is the operator's choice, so only the repository is named."""
+
+    repository: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=REPOSITORY_PATTERN)]
+    """Repository in the operator's artifact registry."""
+    digest: Digest
+    """Digest of the OCI manifest: model, signature, profile and result layers."""
+    format: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern="^[a-z][a-z0-9.-]*$")]
+    """How the model is stored, such as sklearn."""
+    size: Quantity
+    """Size of all layers together."""
+
+
+class Runtime(SpecModel):
+    """What can load the model. The framework version and the Python minor version must match to load it."""
+
+    image: PinnedImage
+    """The image that trained it, by digest."""
+    framework: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Framework and exact version, such as `scikit-learn==1.9.1`."""
+    python: Annotated[str, StringConstraints(max_length=8, pattern="^[0-9]+\\.[0-9]+$")]
+    """Python version, such as `3.11`."""
+
+
+class Tensor(SpecModel):
+    """One named input or output of the model."""
+
+    name: MemberName
+    """Name of the feature or output."""
+    datatype: Literal["FP64", "INT64", "BOOL", "BYTES"]
+    """Type in the Open Inference Protocol."""
+    nullable: bool = False
+    """Whether a value may be missing."""
+
+
+Tensors = Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=100), list_map("name")]
+
+
+class Signature(SpecModel):
+    """What the model takes and gives."""
+
+    inputs: Tensors
+    """One named input per feature."""
+    outputs: Tensors
+    """What it answers."""
+    digest: Digest
+    """Digest of the signature layer of the artifact."""
+
+
+class RecordedEvaluation(SpecModel):
+    """How the model did on the evaluation split. Never compared with another version's numbers: those may
+    come from other rows."""
+
+    data_digest: Digest
+    """Digest of the evaluation split."""
+    metrics: Metrics
+    """Value per metric."""
+
+
+class ExperimentReference(SpecModel):
+    """The Experiment that made the version."""
+
+    name: ObjectName
+    """Its name."""
+    uid: Uid
+    """Its uid: another Experiment of the same name is another one."""
+
+
+class Trigger(SpecModel):
+    """Who started the Experiment."""
+
+    kind: Literal["User"]
+    """User: a person or a pipeline applied it."""
+
+
+class Lineage(SpecModel):
+    """Where the model comes from."""
+
+    experiment: ExperimentReference
+    """The Experiment that made it."""
+    trial: Annotated[int, Field(ge=1, le=50)]
+    """Number of the winning trial."""
+    data: Annotated[dict[str, Digest], Field(min_length=1, max_length=4), MEMBER_KEYS]
+    """Digest of each data entry it was made from, by name."""
+    code: CodeReference | None = None
+    """Where the training code came from."""
+    image: Image
+    """The training image as the Experiment names it."""
+    parameters: Parameters = Field(default_factory=dict)
+    """All parameters of the winning trial."""
+    seed: Annotated[int, Field(ge=0, le=2147483647)]
+    """The Experiment's seed."""
+    trigger: Trigger
+    """Who started the Experiment."""
+
+
+class ModelVersionSpec(SpecModel):
+    """What the version is. Written once by the operator and immutable: train again to change anything."""
+
+    model: ModelName
+    """Name of the model."""
+    version: Annotated[int, Field(ge=1, le=9999999)]
+    """Number of the version. The object is called `<model>-v<version>`; numbers are never used twice."""
+    artifact: Artifact
+    """The stored model."""
+    runtime: Runtime
+    """What can load it."""
+    signature: Signature
+    """What it takes and gives."""
+    profile_digest: Digest | None = None
+    """Digest of the reference profile that live data is compared with. Without it, drift cannot be judged."""
+    evaluation: RecordedEvaluation
+    """How it did on the evaluation split."""
+    lineage: Lineage
+    """Where it comes from."""
+
+
+ModelVersionPhase = Literal["Registered", "Approved", "Rejected"]
+
+
+class ModelVersionStatus(StatusModel):
+    """Whether the version may be served."""
+
+    phase: ModelVersionPhase | None = None
+    """Registered, Approved or Rejected."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The metadata.generation this status is about."""
+    conditions: Conditions = ()
+    """Ready, Approved (with the reason, such as UnknownOrigin), Reconciling, Stalled."""
+    history: History = ()
+    """The transitions so far, oldest first."""
+
+
+class ModelVersion(Resource):
+    """An immutable model with everything needed to serve it and to know where it comes from."""
+
+    kind: Literal["ModelVersion"] = "ModelVersion"
+    spec: ModelVersionSpec
+    status: ModelVersionStatus = Field(default_factory=ModelVersionStatus)
