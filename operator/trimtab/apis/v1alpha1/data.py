@@ -10,6 +10,7 @@ from trimtab.apis.v1alpha1.meta import MEMBER_KEYS, Decimal, DnsLabel, MemberNam
 URI_PATTERN = r"^oci://[^ /@]+(/[^ /:@]+)+(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[a-f0-9]{64})$"
 
 Split = Literal["train", "validation", "evaluation", "reference"]
+Category = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 ColumnType = Literal["string", "double", "int", "bool"]
 
 
@@ -45,11 +46,7 @@ class Column(SpecModel):
     range: Range | None = None
     """Bounds of a double or int column. A value outside fails the data as DataInvalid: it catches wrong units
     before anything is trained."""
-    categories: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=128)], ...],
-        Field(max_length=100),
-        SET,
-    ] = ()
+    categories: Annotated[tuple[Category, ...], Field(max_length=100), SET] = ()
     """The allowed values of a string column. Any other value fails the data as DataInvalid."""
 
 

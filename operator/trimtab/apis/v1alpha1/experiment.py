@@ -45,7 +45,7 @@ class ExperimentSpec(SpecModel):
     """The data: each of the splits train, validation, evaluation and reference once.
     Tags are resolved to digests once, before the first trial, and recorded in `status.data`."""
     parameters: Parameters = Field(default_factory=dict)
-    """Fixed parameters of every trial, handed to it in `/trimtab/in/params.json` and wherever `trial.args` says
+    """Fixed parameters of every trial, in `/trimtab/in/params.json` and wherever `trial.args` says
     `$(params.<name>)`."""
     search: Search | None = None
     """Which parameters vary between trials, and how. Without it there is exactly one trial."""

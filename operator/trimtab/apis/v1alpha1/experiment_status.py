@@ -26,6 +26,7 @@ ExperimentPhase = Literal[
 TrialPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
 GateVerdict = Literal["Pass", "Fail", "Invalid"]
 Metrics = Annotated[dict[str, Measured], Field(max_length=16), MEMBER_KEYS]
+TrialParameters = Annotated[dict[str, ShortText], Field(max_length=20), MEMBER_KEYS]
 Attempt = Annotated[int, Field(ge=1)]
 
 
@@ -47,9 +48,7 @@ class TrialStatus(StatusModel):
     """Number of its Job: above 1 only when a Job vanished before its result was stored."""
     phase: TrialPhase = "Pending"
     """Pending, Running, Succeeded or Failed."""
-    parameters: Annotated[dict[str, ShortText], Field(max_length=84), MEMBER_KEYS] = Field(
-        default_factory=dict
-    )
+    parameters: TrialParameters = Field(default_factory=dict)
     """The values the search drew for it."""
     objective: Measured | None = None
     """Value of the objective metric."""

@@ -71,8 +71,7 @@ def _without_empty(value: Any) -> Any:
 
 # --- scalars -----------------------------------------------------------------------------------------------
 
-DNS_LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-MODEL_NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
+DNS_LABEL_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = "^sha256:[a-f0-9]{64}$"
 PINNED_IMAGE_PATTERN = "^[^ @]+@sha256:[a-f0-9]{64}$"
@@ -84,7 +83,7 @@ QUANTITY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei
 REASON_PATTERN = "^[A-Za-z][A-Za-z0-9]*$"
 
 ModelName = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_MODEL_NAME_LENGTH, pattern=MODEL_NAME_PATTERN)
+    str, StringConstraints(min_length=1, max_length=MAX_MODEL_NAME_LENGTH, pattern=DNS_LABEL_PATTERN)
 ]
 DnsLabel = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=DNS_LABEL_PATTERN)]
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]

@@ -28,7 +28,7 @@ class SearchParameter(SpecModel):
 
 
 class Search(SpecModel):
-    """How the parameters of each trial are chosen. Draws depend only on `spec.seed` and the trial's number."""
+    """How the parameters of a trial are chosen. Draws depend only on `spec.seed` and the trial's number."""
 
     algorithm: Literal["random"] = "random"
     """random: independent draws."""
