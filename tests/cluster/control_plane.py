@@ -1,0 +1,233 @@
+"""etcd, kube-apiserver and kube-controller-manager as plain processes on loopback: an API server without nodes.
+
+For tests that need real API semantics but no pods. Several run side by side, each in its own work folder; nothing
+here needs root.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import socket
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster import binaries
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.pki import Pki
+from tests.cluster.processes import Daemon, StartFailed
+
+SERVICE_CIDR = "10.96.0.0/16"
+# Below Linux' ephemeral range, so that no outgoing connection takes a port between choosing and binding it.
+PORTS = range(20_000, 32_000)
+ATTEMPTS = 3
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """`up` is idempotent, also after some of the processes died; `down` ends and deletes everything.
+
+    audit: write one JSON line per request (user agent, verb, object) to `audit_log`.
+    apiserver_arguments: further flags of kube-apiserver.
+    """
+
+    work_dir: Path
+    audit: bool = False
+    apiserver_arguments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "work_dir", self.work_dir.resolve())
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.work_dir / "kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.work_dir / "audit.log"
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return Kubectl(self.kubeconfig)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._ports()['apiserver']}"
+
+    def up(self) -> Path:
+        """Start what does not run and wait until it answers. Returns the kubeconfig of a cluster admin."""
+        binaries = binaries.ensure(binaries.KUBERNETES)
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self._make_certificates()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._start(binaries)
+                return self.kubeconfig
+            except StartFailed as failure:
+                # Somebody may have taken a port since it was chosen; data is kept, so only ports are new.
+                if attempt == ATTEMPTS or "address already in use" not in str(failure):
+                    raise
+                self._stop()
+                self._port_file.unlink()
+        raise AssertionError("unreachable")
+
+    def down(self) -> None:
+        """Leave nothing: no process, no file."""
+        self._stop()
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+
+    def stop_apiserver(self, grace_seconds: float = 0.0) -> None:
+        """Take the API server away, as in an outage; `up` brings it back at the same address with its data."""
+        self._daemon("kube-apiserver").stop(grace_seconds)
+
+    def _start(self, binaries: Path) -> None:
+        ports = self._ports()
+        self._pki.kubeconfig("admin", self.url, self.kubeconfig)
+        manager = self._pki.kubeconfig(
+            "controller-manager", self.url, self.work_dir / "controller-manager.kubeconfig"
+        )
+        etcd, server = self._daemon("etcd"), self._daemon("kube-apiserver")
+        etcd.start(
+            [binaries / "etcd", *etcd_flags(self.work_dir / "etcd", ports["etcd"], ports["etcd-peer"])]
+        )
+        etcd.await_answer(lambda: _http_ok(f"http://127.0.0.1:{ports['etcd']}/health"), 30)
+        server.start([binaries / "kube-apiserver", *self._apiserver_flags(ports)])
+        trust = _admin_context(self._pki)
+        server.await_answer(lambda: _http_ok(f"{self.url}/readyz", trust), 60)
+        self._daemon("kube-controller-manager").start(
+            [
+                binaries / "kube-controller-manager",
+                *controller_manager_flags(manager, self._pki),
+                "--secure-port=0",
+            ]
+        )
+        default_account = f"{self.url}/api/v1/namespaces/default/serviceaccounts/default"
+        self._daemon("kube-controller-manager").await_answer(lambda: _http_ok(default_account, trust), 60)
+
+    def _stop(self) -> None:
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            self._daemon(name).stop(grace_seconds=0)
+
+    def _daemon(self, name: str) -> Daemon:
+        return Daemon(name, self.work_dir)
+
+    @property
+    def _pki(self) -> Pki:
+        return Pki(self.work_dir / "pki")
+
+    @property
+    def _port_file(self) -> Path:
+        return self.work_dir / "ports.json"
+
+    def _ports(self) -> dict[str, int]:
+        if not self._port_file.is_file():
+            names = ("etcd", "etcd-peer", "apiserver")
+            self._port_file.write_text(json.dumps(dict(zip(names, free_ports(len(names)), strict=True))))
+        ports: dict[str, int] = json.loads(self._port_file.read_text())
+        return ports
+
+    def _make_certificates(self) -> None:
+        self._pki.authority("ca", "kubernetes-ca")
+        self._pki.service_account_keys()
+        names = ("DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default.svc", "IP:127.0.0.1")
+        self._pki.issue("apiserver", "kube-apiserver", use="server", names=names)
+        self._pki.issue("admin", "kubernetes-admin", use="client", organization="system:masters")
+        self._pki.issue("controller-manager", "system:kube-controller-manager", use="client")
+
+    def _apiserver_flags(self, ports: dict[str, int]) -> list[str]:
+        flags = apiserver_flags(self._pki, f"http://127.0.0.1:{ports['etcd']}", "127.0.0.1", SERVICE_CIDR)
+        flags += [f"--secure-port={ports['apiserver']}", "--authorization-mode=RBAC"]
+        # Loopback may not be an endpoint of the `kubernetes` Service; nothing here uses that Service.
+        flags += ["--endpoint-reconciler-type=none"]
+        if self.audit:
+            flags += audit_flags(self.work_dir / "audit-policy.json", self.audit_log)
+        return [*flags, *self.apiserver_arguments]
+
+
+def etcd_flags(data: Path, client_port: int, peer_port: int) -> list[str]:
+    client, peer = f"http://127.0.0.1:{client_port}", f"http://127.0.0.1:{peer_port}"
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return [
+        *(f"--data-dir={data}", f"--listen-client-urls={client}", f"--advertise-client-urls={client}"),
+        *(
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+        ),
+        # A test cluster need not survive a power cut; fsync would make every write wait for the disk.
+        *("--unsafe-no-fsync", "--log-level=warn", "--logger=zap"),
+    ]
+
+
+def apiserver_flags(pki: Pki, etcd: str, address: str, service_cidr: str) -> list[str]:
+    """The flags that a control plane alone and one with a node share."""
+    return [
+        *(f"--etcd-servers={etcd}", f"--bind-address={address}", f"--advertise-address={address}"),
+        *("--allow-privileged=true", f"--service-cluster-ip-range={service_cidr}"),
+        *(f"--client-ca-file={pki.certificate('ca')}", f"--cert-dir={pki.folder}"),
+        f"--tls-cert-file={pki.certificate('apiserver')}",
+        f"--tls-private-key-file={pki.key('apiserver')}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={pki.certificate('sa')}",
+        f"--service-account-signing-key-file={pki.key('sa')}",
+    ]
+
+
+def controller_manager_flags(kubeconfig: Path, pki: Pki) -> list[str]:
+    return [
+        *(f"--kubeconfig={kubeconfig}", f"--authentication-kubeconfig={kubeconfig}"),
+        *(f"--authorization-kubeconfig={kubeconfig}", "--bind-address=127.0.0.1", "--leader-elect=false"),
+        # The defaults (20 requests per second) make a burst of Jobs wait on the client, not on the server.
+        *("--kube-api-qps=300", "--kube-api-burst=500", "--use-service-account-credentials=true"),
+        f"--service-account-private-key-file={pki.key('sa')}",
+        f"--root-ca-file={pki.certificate('ca')}",
+        f"--cluster-signing-cert-file={pki.certificate('ca')}",
+        f"--cluster-signing-key-file={pki.key('ca')}",
+    ]
+
+
+def audit_flags(policy: Path, log: Path) -> list[str]:
+    policy.write_text(json.dumps(AUDIT_POLICY))
+    return [f"--audit-policy-file={policy}", f"--audit-log-path={log}"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports nothing listens on; the start is random so that parallel runs rarely meet."""
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError(f"no {count} free ports in {PORTS}")
+
+
+def _admin_context(pki: Pki) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(pki.certificate("ca")))
+    context.load_cert_chain(str(pki.certificate("admin")), str(pki.key("admin")))
+    return context
+
+
+def _http_ok(url: str, context: ssl.SSLContext | None = None) -> bool:
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if context is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*handlers).open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
