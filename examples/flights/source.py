@@ -62,22 +62,22 @@ def read_flights(folder: Path) -> list[Flight]:
     return sorted((_flight(row, weather) for row in flown), key=lambda flight: flight.key)
 
 
-def _flight(row: Mapping[str, str], weather: Mapping[tuple[str, str], Mapping[str, str]]) -> Flight:
+def _flight(row: Mapping[str, str], weather: Mapping[tuple[str, str], tuple[str, ...]]) -> Flight:
     date = datetime.date(int(row["year"]), int(row["month"]), int(row["day"]))
-    report = weather.get((row["origin"], row["time_hour"]), {})
-    values = {
-        TIME_COLUMN: row["time_hour"],
-        GROUP_COLUMN: date.isoformat(),
-        **{name: row[name] for name in ("hour", *CATEGORICAL, "distance")},
-        **{name: _or_missing(report.get(name, "")) for name in WEATHER},
-        LABEL: str(int(float(row["arr_delay"]) > LATE_AFTER_MINUTES)),
+    late = float(row["arr_delay"]) > LATE_AFTER_MINUTES
+    known = (row["hour"], row["carrier"], row["origin"], row["dest"], row["distance"])
+    report = weather.get((row["origin"], row["time_hour"]), _NO_REPORT)
+    values = (row["time_hour"], date.isoformat(), *known, *report, "1" if late else "0")
+    return Flight(date, "|".join((row["time_hour"], row["origin"], row["carrier"], row["flight"])), values)
+
+
+def _weather_by_airport_and_hour(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (row["origin"], row["time_hour"]): tuple(_or_missing(row[name]) for name in WEATHER) for row in rows
     }
-    key = "|".join((row["time_hour"], row["origin"], row["carrier"], row["flight"]))
-    return Flight(date, key, tuple(values[name] for name in COLUMNS))
 
 
-def _weather_by_airport_and_hour(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
-    return {(row["origin"], row["time_hour"]): row for row in rows}
+_NO_REPORT = ("",) * len(WEATHER)
 
 
 def _or_missing(text: str) -> str:
