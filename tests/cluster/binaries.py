@@ -93,25 +93,15 @@ def ensure(programs: ProgramSet) -> Path:
 
 def _build(programs: ProgramSet, go: str, folder: Path) -> None:
     ldflags = _STRIP + (_version_flags(programs.version) if programs.stamp_version else "")
+    build = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o"]
+    environment = _environment(go, programs.source)
     for binary, package in programs.packages.items():
-        command = [
-            go,
-            "build",
-            "-mod=readonly",
-            "-trimpath",
-            "-ldflags",
-            ldflags,
-            "-o",
-            folder / binary,
-            package,
-        ]
-        try:
-            subprocess.run(command, cwd=programs.source, env=_environment(go, programs.source), check=True)
-        except subprocess.CalledProcessError as error:
+        command = [*build, str(folder / binary), package]
+        if subprocess.run(command, cwd=programs.source, env=environment).returncode:
             raise CannotContinue(
-                f"{binary} {programs.version} was not built (go's message is above). The module proxy must be "
-                "reachable (GOPROXY) and the file system needs about 8 GB; then run the same command again."
-            ) from error
+                f"{binary} {programs.version} was not built (go's message is above). The module proxy "
+                "(GOPROXY) must be reachable and about 8 GB of disk free; then run the same command again."
+            )
 
 
 def _version_flags(version: str) -> str:
@@ -121,7 +111,7 @@ def _version_flags(version: str) -> str:
 
 
 def _environment(go: str, source: Path) -> dict[str, str]:
-    """A Go that is new enough for us but older than a module asks may fetch its toolchain as Go itself would."""
+    """Where a module asks for a newer Go than the installed one, let Go fetch that toolchain."""
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     if installed_go(go) < directive((source / "go.mod").read_text()):
         environment["GOTOOLCHAIN"] = "auto"

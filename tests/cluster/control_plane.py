@@ -1,7 +1,7 @@
-"""etcd, kube-apiserver and kube-controller-manager as plain processes on loopback: an API server without nodes.
+"""A real API server without nodes: etcd, kube-apiserver and kube-controller-manager as processes on loopback.
 
-For tests that need real API semantics but no pods. Several run side by side, each in its own work folder; nothing
-here needs root.
+For tests that need API semantics but no pods. Several run side by side, each in its own work folder;
+nothing here needs root.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Pki
 from tests.cluster.processes import Daemon, StartFailed
 
+ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
 SERVICE_CIDR = "10.96.0.0/16"
 # Below Linux' ephemeral range, so that no outgoing connection takes a port between choosing and binding it.
 PORTS = range(20_000, 32_000)
@@ -65,12 +66,12 @@ class ControlPlane:
 
     def up(self) -> Path:
         """Start what does not run and wait until it answers. Returns the kubeconfig of a cluster admin."""
-        binaries = binaries.ensure(binaries.KUBERNETES)
+        programs = binaries.ensure(binaries.KUBERNETES)
         self.work_dir.mkdir(parents=True, exist_ok=True)
         self._make_certificates()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._start(binaries)
+                self._start(programs)
                 return self.kubeconfig
             except StartFailed as failure:
                 # Somebody may have taken a port since it was chosen; data is kept, so only ports are new.
@@ -86,35 +87,27 @@ class ControlPlane:
         shutil.rmtree(self.work_dir, ignore_errors=True)
 
     def stop_apiserver(self, grace_seconds: float = 0.0) -> None:
-        """Take the API server away, as in an outage; `up` brings it back at the same address with its data."""
-        self._daemon("kube-apiserver").stop(grace_seconds)
+        """Take the API server away, as in an outage; `up` brings it back with its address and data."""
+        self._daemon(APISERVER).stop(grace_seconds)
 
-    def _start(self, binaries: Path) -> None:
+    def _start(self, programs: Path) -> None:
         ports = self._ports()
         self._pki.kubeconfig("admin", self.url, self.kubeconfig)
-        manager = self._pki.kubeconfig(
-            "controller-manager", self.url, self.work_dir / "controller-manager.kubeconfig"
-        )
-        etcd, server = self._daemon("etcd"), self._daemon("kube-apiserver")
-        etcd.start(
-            [binaries / "etcd", *etcd_flags(self.work_dir / "etcd", ports["etcd"], ports["etcd-peer"])]
-        )
+        manager = self._pki.kubeconfig("manager", self.url, self.work_dir / "manager.kubeconfig")
+        etcd, server, controllers = map(self._daemon, (ETCD, APISERVER, CONTROLLER_MANAGER))
+        data = self.work_dir / "etcd"
+        etcd.start([programs / ETCD, *etcd_flags(data, ports["etcd"], ports["etcd-peer"])])
         etcd.await_answer(lambda: _http_ok(f"http://127.0.0.1:{ports['etcd']}/health"), 30)
-        server.start([binaries / "kube-apiserver", *self._apiserver_flags(ports)])
+        server.start([programs / APISERVER, *self._apiserver_flags(ports)])
         trust = _admin_context(self._pki)
         server.await_answer(lambda: _http_ok(f"{self.url}/readyz", trust), 60)
-        self._daemon("kube-controller-manager").start(
-            [
-                binaries / "kube-controller-manager",
-                *controller_manager_flags(manager, self._pki),
-                "--secure-port=0",
-            ]
-        )
+        flags = [*controller_manager_flags(manager, self._pki), "--secure-port=0"]
+        controllers.start([programs / CONTROLLER_MANAGER, *flags])
         default_account = f"{self.url}/api/v1/namespaces/default/serviceaccounts/default"
-        self._daemon("kube-controller-manager").await_answer(lambda: _http_ok(default_account, trust), 60)
+        controllers.await_answer(lambda: _http_ok(default_account, trust), 60)
 
     def _stop(self) -> None:
-        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+        for name in (CONTROLLER_MANAGER, APISERVER, ETCD):
             self._daemon(name).stop(grace_seconds=0)
 
     def _daemon(self, name: str) -> Daemon:
@@ -141,7 +134,7 @@ class ControlPlane:
         names = ("DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default.svc", "IP:127.0.0.1")
         self._pki.issue("apiserver", "kube-apiserver", use="server", names=names)
         self._pki.issue("admin", "kubernetes-admin", use="client", organization="system:masters")
-        self._pki.issue("controller-manager", "system:kube-controller-manager", use="client")
+        self._pki.issue("manager", "system:kube-controller-manager", use="client")
 
     def _apiserver_flags(self, ports: dict[str, int]) -> list[str]:
         flags = apiserver_flags(self._pki, f"http://127.0.0.1:{ports['etcd']}", "127.0.0.1", SERVICE_CIDR)

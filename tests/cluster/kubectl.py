@@ -39,7 +39,7 @@ class Kubectl:
         self("apply", "--server-side", "--force-conflicts", *where, "-f", "-", stdin=json.dumps(items))
 
     def apply_crds(self, folder: Path = CLONE / "crds") -> Sequence[Path]:
-        """Apply `crds/*.yaml` and wait until the server serves them. Returns the files (none yet: nothing done)."""
+        """Apply `crds/*.yaml` and wait until the server serves them. Returns the files."""
         files = sorted(folder.glob("*.yaml"))
         if files:
             self("apply", "--server-side", *(word for file in files for word in ("-f", file)))

@@ -1,4 +1,4 @@
-"""Daemons that outlive the command that started them: recorded by pid, ended only after a check that it is them."""
+"""Daemons that outlive the command that started them, ended only after a check that it is still them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Daemon:
         return pid if started is not None and started == record["startTicks"] else None
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """End it: SIGTERM, after the grace period SIGKILL. Returns when it is gone; nothing to end is fine."""
+        """End it: SIGTERM, after the grace period SIGKILL. Returns when it is gone."""
         pid = self.pid()
         if pid is not None:
             _signal(pid, signal.SIGTERM if grace_seconds else signal.SIGKILL)
@@ -88,7 +88,7 @@ class Daemon:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def await_answer(self, answers: Callable[[], bool], timeout_seconds: float) -> None:
-        """Wait until `answers()`; raises StartFailed as soon as the process has ended, or after the timeout."""
+        """Wait until `answers()`; raises StartFailed once the process has ended or the time is up."""
         deadline = time.monotonic() + timeout_seconds
         while not answers():
             ended = self.pid() is None
