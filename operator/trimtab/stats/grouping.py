@@ -1,0 +1,47 @@
+"""Merging many score buckets into few groups of about equal reference weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trimtab.stats.counts import Counts, Vector, as_counts
+
+MAX_GROUPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BucketGroups:
+    """Adjacent buckets that count as one: group i is buckets starts[i] .. starts[i + 1] - 1."""
+
+    starts: tuple[int, ...]
+    buckets: int
+
+    def merge(self, counts: Counts) -> Vector:
+        """Counts per group. Raises ValueError if the number of buckets is not the one grouped."""
+        vector = as_counts(counts)
+        if vector.size != self.buckets:
+            raise ValueError(f"grouping is over {self.buckets} buckets, got {vector.size}")
+        return np.add.reduceat(vector, np.asarray(self.starts))
+
+
+def quantile_groups(reference: Counts, max_groups: int = MAX_GROUPS) -> BucketGroups:
+    """At most `max_groups` groups cut where the reference's cumulative share is nearest to k / max_groups.
+
+    Fifty score buckets keep the decision threshold sharp, but as a drift test most would be near empty.
+    Every group holds at least one reference row; buckets are never split; the result depends on the
+    reference alone, so windows stay comparable.
+
+    Raises ValueError for malformed counts, an empty reference or max_groups < 1.
+    """
+    vector = as_counts(reference)
+    if max_groups < 1 or not vector.any():
+        raise ValueError("need a reference with rows and max_groups >= 1")
+    cumulative, first = np.unique(np.cumsum(vector), return_index=True)
+    inner = (cumulative > 0) & (cumulative < vector.sum())
+    cuts, first = cumulative[inner], first[inner]
+    if cuts.size == 0 or max_groups == 1:
+        return BucketGroups(starts=(0,), buckets=vector.size)
+    targets = vector.sum() * np.arange(1, max_groups) / max_groups
+    nearest = np.abs(cuts[:, None] - targets[None, :]).argmin(axis=0)
+    starts = first[np.unique(nearest)] + 1
+    return BucketGroups(starts=(0, *(int(start) for start in starts)), buckets=vector.size)
