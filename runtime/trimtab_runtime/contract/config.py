@@ -182,7 +182,7 @@ def format_config(config: Config) -> str:
         raise ContractError(
             Reason.CONFIG_INVALID,
             "dataContract",
-            f"makes {len(data)} bytes of configuration, a pod takes {MAX_CONFIG_BYTES}: declare fewer categories",
+            f"makes the configuration longer than {MAX_CONFIG_BYTES} bytes: declare fewer categories",
         )
     return data.decode()
 

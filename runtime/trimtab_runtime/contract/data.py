@@ -19,10 +19,10 @@ TRIAL_SPLITS: Final = (TRAIN, VALIDATION, REFERENCE)  # what user code may see
 LEARNT_SPLITS: Final = (TRAIN, VALIDATION)  # rows that fitting or model selection saw
 SINGLE_SPLITS: Final = (REFERENCE, EVALUATION)  # their digest stands for the split, so one entry each
 
-DOUBLE, INT, STRING, BOOLEAN = "double", "int", "string", "boolean"
+DOUBLE, INT, STRING, BOOL = "double", "int", "string", "bool"
 # Column type -> Open Inference Protocol datatype.
 DATATYPES: Final[Mapping[str, str]] = MappingProxyType(
-    {DOUBLE: "FP64", INT: "INT64", STRING: "BYTES", BOOLEAN: "BOOL"}
+    {DOUBLE: "FP64", INT: "INT64", STRING: "BYTES", BOOL: "BOOL"}
 )
 COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?\Z")

@@ -1,0 +1,118 @@
+"""A real OCI registry with password authentication on loopback, for tests that push and pull.
+
+    def test_it(registry: LocalRegistry) -> None: ...          # from the conftest of tests/runtime
+
+or, anywhere else: `with running_registry(folder) as registry:`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bcrypt
+import requests
+from tests.cluster import binaries
+from tests.cluster.processes import Daemon
+
+from trimtab_runtime.contract.config import RegistryAccess
+from trimtab_runtime.oci import Registry
+
+START_SECONDS = 20
+USER = "trimtab"
+
+
+@dataclass(frozen=True)
+class LocalRegistry:
+    """A running registry; `stop` and `start` make an outage, its content survives them."""
+
+    host: str
+    user: str
+    password: str
+    folder: Path
+
+    @property
+    def credentials(self) -> Path:
+        """A dockerconfigjson file with the right password."""
+        return self.folder / "config.json"
+
+    @property
+    def access(self) -> RegistryAccess:
+        return RegistryAccess(host=self.host, plain_http=True, credentials=str(self.credentials))
+
+    @property
+    def client(self) -> Registry:
+        return Registry(self.access)
+
+    def wrong_password(self) -> RegistryAccess:
+        """Access with a password the registry refuses."""
+        path = self.folder / "wrong.json"
+        write_docker_config(path, self.host, self.user, "not the password")
+        return RegistryAccess(host=self.host, plain_http=True, credentials=str(path))
+
+    def start(self) -> None:
+        daemon = self._daemon()
+        program = binaries.ensure(binaries.REGISTRY) / "registry"
+        # Without the variable the registry tries to send traces to localhost:4318.
+        daemon.start(["env", "OTEL_TRACES_EXPORTER=none", program, "serve", self.folder / "registry.yaml"])
+        daemon.await_answer(self._answers, START_SECONDS)
+
+    def stop(self) -> None:
+        self._daemon().stop()
+
+    def blob_path(self, digest: str) -> Path:
+        """Where the registry keeps the bytes of a blob, for tests that damage them."""
+        name = digest.removeprefix("sha256:")
+        root = self.folder / "content/docker/registry/v2/blobs/sha256"
+        return root / name[:2] / name / "data"
+
+    def _daemon(self) -> Daemon:
+        return Daemon("registry", self.folder)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"http://{self.host}/v2/", timeout=2).status_code == 401
+        except requests.RequestException:
+            return False
+
+
+def write_docker_config(path: Path, host: str, user: str, password: str) -> None:
+    """The file a kubernetes.io/dockerconfigjson Secret is mounted as."""
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    path.write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+
+
+@contextlib.contextmanager
+def running_registry(folder: Path) -> Iterator[LocalRegistry]:
+    """A registry on a free loopback port, its content below `folder`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    registry = LocalRegistry(f"127.0.0.1:{port}", USER, secrets.token_urlsafe(12), folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_docker_config(registry.credentials, registry.host, registry.user, registry.password)
+    hashed = bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(rounds=4)).decode()
+    (folder / "htpasswd").write_text(f"{registry.user}:{hashed}\n")
+    (folder / "registry.yaml").write_text(_configuration(registry.host, folder))
+    registry.start()
+    try:
+        yield registry
+    finally:
+        registry.stop()
+
+
+def _configuration(address: str, folder: Path) -> str:
+    configuration = {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "content")}, "delete": {"enabled": True}},
+        "http": {"addr": address},
+        "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}},
+    }
+    return json.dumps(configuration)  # JSON is YAML
