@@ -43,6 +43,7 @@ class Generator:
         self._draws = [Draw(pool, load.seed)]
         self._stopping = asyncio.Event()
         self._started_seconds = 0.0
+        self._cpu_before_seconds = 0.0
         self._in_flight: set[asyncio.Task[None]] = set()
 
     def switch(self, pool: Pool) -> None:
@@ -60,6 +61,7 @@ class Generator:
     async def run(self, duration_seconds: float | None = None) -> dict[str, Any]:
         """Send until `stop` or for the given time, wait for what is in flight, and return the summary."""
         self._started_seconds = asyncio.get_running_loop().time()
+        self._cpu_before_seconds = _cpu_seconds()
         async with _session(self.load) as session:
             labels = self._label_return(session)
             posting = asyncio.create_task(labels.run(LABEL_POST_SECONDS)) if labels else None
@@ -72,7 +74,6 @@ class Generator:
 
     def summary(self) -> dict[str, Any]:
         """JSON: the load, totals, phases, passes through each pool, labels, failures and the CPU it took."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "load": {
                 "url": self.load.url,
@@ -96,7 +97,7 @@ class Generator:
             ],
             "labels": dict(sorted(self.tally.labels.items())),
             "firstFailures": self.tally.kept_failures,
-            "cpuSeconds": round(used.ru_utime + used.ru_stime, 3),
+            "cpuSeconds": round(_cpu_seconds() - self._cpu_before_seconds, 3),
         }
 
     def _label_return(self, session: aiohttp.ClientSession) -> LabelReturn | None:
@@ -196,6 +197,11 @@ def _read_answer(body: bytes) -> tuple[str, str | None]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise _RequestFailed("answer", f"{type(error).__name__}: {error}") from error
     return str(answer.get("model_version", "")), tokens[0]
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
