@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from trimtab.apis.markers import ATOMIC, list_map
 from trimtab.apis.v1alpha1.meta import (
     MEMBER_KEYS,
+    METRIC_KEYS,
     Conditions,
     Digest,
     DnsLabel,
@@ -25,7 +26,7 @@ ExperimentPhase = Literal[
 ]
 TrialPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
 GateVerdict = Literal["Pass", "Fail", "Invalid"]
-Metrics = Annotated[dict[str, Measured], Field(max_length=16), MEMBER_KEYS]
+Metrics = Annotated[dict[str, Measured], Field(max_length=16), METRIC_KEYS]
 TrialParameters = Annotated[dict[str, ShortText], Field(max_length=20), MEMBER_KEYS]
 Attempt = Annotated[int, Field(ge=1)]
 
@@ -56,6 +57,8 @@ class TrialStatus(StatusModel):
     """The last value of every metric it reported."""
     manifest_digest: Digest | None = None
     """Digest of the model artifact it published."""
+    image: Annotated[str, StringConstraints(max_length=512)] | None = None
+    """The image that trained it, by digest, as the node reported it."""
     reason: Reason | None = None
     """Why it failed, as one word."""
     message: Message = ""
@@ -73,6 +76,8 @@ class ChampionStatus(StatusModel):
     """Name of the ModelVersion."""
     digest: Digest
     """Digest of its model artifact."""
+    image: Annotated[str, StringConstraints(max_length=512)]
+    """The image that scores it, by digest."""
 
 
 class EvaluationStatus(StatusModel):
@@ -81,9 +86,15 @@ class EvaluationStatus(StatusModel):
     data_digest: Digest
     """Digest of the evaluation split."""
     champion: ChampionStatus | None = None
-    """Whom the winner was compared with; absent when the model had no approved version."""
+    """Absent when the model had no approved version."""
     attempt: Attempt = 1
     """Number of the evaluation Job."""
+    phase: TrialPhase = "Pending"
+    """Pending, Running, Succeeded or Failed."""
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """How many rows were scored."""
+    metrics: Metrics = Field(default_factory=dict)
+    """The winner's value of every metric on the evaluation split."""
 
 
 class GateStatus(StatusModel):
@@ -125,17 +136,15 @@ class ExperimentStatus(StatusModel):
     """The metadata.generation this status is about."""
     conditions: Conditions = ()
     """Ready (registered), Reconciling, Stalled (needs a person or a new Experiment), GatesPassed."""
-    data: Annotated[tuple[ResolvedData, ...], Field(max_length=4), list_map("name")] = ()
+    data: Annotated[tuple[ResolvedData, ...], Field(max_length=16), list_map("name")] = ()
     """What the data tags stood for when the Experiment began."""
     trials: Annotated[tuple[TrialStatus, ...], Field(max_length=50), list_map("index")] = ()
     """One entry per trial."""
     winner: Annotated[int, Field(ge=1, le=50)] | None = None
     """Number of the trial with the best objective."""
     evaluation: EvaluationStatus | None = None
-    """The evaluation Job of the winner."""
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=10), ATOMIC] = ()
     """How each gate was decided."""
     result: ResultStatus | None = None
-    """The ModelVersion that came out of it."""
     history: History = ()
     """The transitions so far, oldest first."""

@@ -1,14 +1,13 @@
 """What the winner of an Experiment must reach on the evaluation split."""
 
-import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from trimtab.apis.markers import ATOMIC
-from trimtab.apis.v1alpha1.meta import Decimal, Duration, SpecModel, duration_seconds
+from trimtab.apis.markers import ATOMIC, Rule
+from trimtab.apis.v1alpha1.meta import Deadline, Decimal, SpecModel, deadline_seconds
 
-GateMetric = Literal["auc", "logLoss", "brier"]
+GateMetric = Literal["auc", "logLoss", "brier", "accuracy"]
 
 
 class Gate(SpecModel):
@@ -18,8 +17,24 @@ class Gate(SpecModel):
     a champion a comparison passes, with reason NoChampion.
     """
 
+    rules: ClassVar = (
+        Rule(
+            "(has(self.min) || has(self.max)) != has(self.notWorseThan)",
+            "a gate has either bounds (min, max) or notWorseThan, not both: for both, write two gates",
+        ),
+        Rule(
+            "has(self.tolerance) == has(self.notWorseThan)",
+            "tolerance and notWorseThan belong together: set both, or neither",
+        ),
+        Rule("!has(self.require) || has(self.notWorseThan)", "require needs notWorseThan: Champion"),
+        Rule(
+            "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+            "min may not be greater than max",
+        ),
+        Rule("!has(self.tolerance) || double(self.tolerance) >= 0.0", "tolerance may not be negative"),
+    )
     metric: GateMetric
-    """auc, logLoss or brier, computed on the evaluation split."""
+    """auc, logLoss, brier or accuracy, computed on the evaluation split."""
     min: Decimal | None = None
     """Smallest value that passes."""
     max: Decimal | None = None
@@ -36,7 +51,7 @@ class Gate(SpecModel):
 class Evaluation(SpecModel):
     """The evaluation Job and the gates it decides."""
 
-    deadline: Duration = "30m"
+    deadline: Deadline = "30m"
     """How long the evaluation Job may take."""
     gates: Annotated[tuple[Gate, ...], Field(min_length=1, max_length=10), ATOMIC]
     """All must pass; otherwise the Experiment ends as GateFailed and no ModelVersion is made."""
@@ -44,4 +59,4 @@ class Evaluation(SpecModel):
     @property
     def deadline_seconds(self) -> int:
         """`deadline` in whole seconds, rounded up."""
-        return math.ceil(duration_seconds(self.deadline))
+        return deadline_seconds(self.deadline)

@@ -1,5 +1,6 @@
 """Types every kind shares: base models, scalars with their wire patterns, conditions, history."""
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -73,12 +74,13 @@ def _without_empty(value: Any) -> Any:
 
 DNS_LABEL_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_.-]*$"
+METRIC_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = "^sha256:[a-f0-9]{64}$"
 PINNED_IMAGE_PATTERN = "^[^ @]+@sha256:[a-f0-9]{64}$"
 IMAGE_PATTERN = "^[^ @]+(@sha256:[a-f0-9]{64})?$"
 DECIMAL_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?$"
 MEASURED_PATTERN = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
-DURATION_PATTERN = "^([0-9]{1,6}(ms|s|m|h)){1,4}$"
+DURATION_PATTERN = "^([0-9]{1,5}(ms|s|m|h)){1,4}$"
 QUANTITY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 REASON_PATTERN = "^[A-Za-z][A-Za-z0-9]*$"
 
@@ -88,7 +90,8 @@ ModelName = Annotated[
 DnsLabel = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=DNS_LABEL_PATTERN)]
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 MemberName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=NAME_PATTERN)]
-"""A column, a parameter or a metric."""
+"""A column or a parameter."""
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=METRIC_PATTERN)]
 Digest = Annotated[str, StringConstraints(max_length=71, pattern=DIGEST_PATTERN)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=IMAGE_PATTERN)]
 PinnedImage = Annotated[str, StringConstraints(max_length=512, pattern=PINNED_IMAGE_PATTERN)]
@@ -112,6 +115,9 @@ Uid = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MEMBER_KEYS = MapKeys(
     NAME_PATTERN, 63, "names start with a letter or _ and hold letters, digits, '_', '.' and '-' only"
 )
+METRIC_KEYS = MapKeys(
+    METRIC_PATTERN, 63, "metric names start with a letter and hold letters, digits, '_', '.' and '-' only"
+)
 
 
 def _whole_seconds(value: datetime) -> datetime:
@@ -132,6 +138,15 @@ def duration_seconds(duration: str) -> float:
     """Seconds of a `Duration` (already checked against its pattern)."""
     parts = re.findall("([0-9]+)(ms|s|m|h)", duration)
     return sum(int(count) * _SECONDS_PER_UNIT[unit] for count, unit in parts)
+
+
+DEADLINE_RULE = Rule("duration(self) >= duration('1s')", "a deadline must be at least 1s")
+Deadline = Annotated[Duration, DEADLINE_RULE]
+
+
+def deadline_seconds(deadline: str) -> int:
+    """Whole seconds of a `Deadline`, rounded up: what activeDeadlineSeconds takes."""
+    return math.ceil(duration_seconds(deadline))
 
 
 # --- objects -----------------------------------------------------------------------------------------------
@@ -157,6 +172,12 @@ class Resource(StatusModel):
     api_version: str = API_VERSION
     kind: str
     metadata: ObjectMeta
+
+
+OBJECT_NAME_RULE = Rule(
+    f"self.metadata.name.size() <= {MAX_OBJECT_NAME_LENGTH}",
+    f"metadata.name may have at most {MAX_OBJECT_NAME_LENGTH} characters: Jobs and pods are named after it",
+)
 
 
 class Condition(StatusModel):

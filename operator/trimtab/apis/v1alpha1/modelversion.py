@@ -1,10 +1,10 @@
 """ModelVersion: an immutable, digest-pinned model with its lineage, evaluation and approval."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from trimtab.apis.markers import list_map
+from trimtab.apis.markers import Rule, list_map
 from trimtab.apis.v1alpha1.experiment import CodeReference, Parameters
 from trimtab.apis.v1alpha1.experiment_status import Metrics
 from trimtab.apis.v1alpha1.meta import (
@@ -106,13 +106,11 @@ class Lineage(SpecModel):
     """Where the model comes from."""
 
     experiment: ExperimentReference
-    """The Experiment that made it."""
     trial: Annotated[int, Field(ge=1, le=50)]
     """Number of the winning trial."""
-    data: Annotated[dict[str, Digest], Field(min_length=1, max_length=4), MEMBER_KEYS]
+    data: Annotated[dict[str, Digest], Field(min_length=4, max_length=16), MEMBER_KEYS]
     """Digest of each data entry it was made from, by name."""
     code: CodeReference | None = None
-    """Where the training code came from."""
     image: Image
     """The training image as the Experiment names it."""
     parameters: Parameters = Field(default_factory=dict)
@@ -120,28 +118,25 @@ class Lineage(SpecModel):
     seed: Annotated[int, Field(ge=0, le=2147483647)]
     """The Experiment's seed."""
     trigger: Trigger
-    """Who started the Experiment."""
 
 
 class ModelVersionSpec(SpecModel):
     """What the version is. Written once by the operator and immutable: train again to change anything."""
 
+    rules: ClassVar = (
+        Rule("self == oldSelf", "a ModelVersion is immutable: train again to get a new version"),
+    )
     model: ModelName
     """Name of the model."""
     version: Annotated[int, Field(ge=1, le=9999999)]
     """Number of the version. The object is called `<model>-v<version>`; numbers are never used twice."""
     artifact: Artifact
-    """The stored model."""
     runtime: Runtime
-    """What can load it."""
     signature: Signature
-    """What it takes and gives."""
     profile_digest: Digest | None = None
     """Digest of the reference profile that live data is compared with. Without it, drift cannot be judged."""
     evaluation: RecordedEvaluation
-    """How it did on the evaluation split."""
     lineage: Lineage
-    """Where it comes from."""
 
 
 ModelVersionPhase = Literal["Registered", "Approved", "Rejected"]
@@ -163,6 +158,13 @@ class ModelVersionStatus(StatusModel):
 class ModelVersion(Resource):
     """An immutable model with everything needed to serve it and to know where it comes from."""
 
+    rules: ClassVar = (
+        Rule(
+            "self.metadata.name.startsWith(self.spec.model + '-v') && "
+            "self.metadata.name.substring(self.spec.model.size() + 2) == string(self.spec.version)",
+            "metadata.name must be <spec.model>-v<spec.version>",
+        ),
+    )
     kind: Literal["ModelVersion"] = "ModelVersion"
     spec: ModelVersionSpec
     status: ModelVersionStatus = Field(default_factory=ModelVersionStatus)

@@ -1,12 +1,11 @@
 """The training container of an Experiment: a typed selection of a container's fields, no free PodSpec."""
 
-import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from trimtab.apis.markers import ATOMIC, MapKeys, list_map
-from trimtab.apis.v1alpha1.meta import Duration, Image, Quantity, SpecModel, duration_seconds
+from trimtab.apis.markers import ATOMIC, MapKeys, Rule, list_map
+from trimtab.apis.v1alpha1.meta import Deadline, Image, Quantity, SpecModel, deadline_seconds
 
 QUALIFIED_NAME_PATTERN = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 LABEL_VALUE_PATTERN = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
@@ -23,6 +22,13 @@ ResourceAmounts = Annotated[dict[str, Quantity], Field(max_length=8), QUALIFIED_
 class EnvVar(SpecModel):
     """One environment variable with a literal value."""
 
+    rules: ClassVar = (
+        Rule("!self.name.startsWith('TRIMTAB_')", "names that start with TRIMTAB_ are reserved: rename it"),
+        Rule(
+            "!has(self.value) || !self.value.contains('$(params.')",
+            "$(params.<name>) works in trial.args only: move it from trial.env there",
+        ),
+    )
     name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
     """Name of the variable. Names that start with TRIMTAB_ are reserved."""
     value: Annotated[str, StringConstraints(max_length=1024)] = ""
@@ -32,6 +38,13 @@ class EnvVar(SpecModel):
 class Resources(SpecModel):
     """Compute resources of the training container, as in a pod."""
 
+    rules: ClassVar = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
+            "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
+            "a request may not be greater than the limit of the same resource",
+        ),
+    )
     requests: ResourceAmounts = Field(default_factory=dict)
     """What the scheduler sets aside."""
     limits: ResourceAmounts = Field(default_factory=dict)
@@ -41,6 +54,20 @@ class Resources(SpecModel):
 class Toleration(SpecModel):
     """A taint the trial's pod tolerates, as in a pod."""
 
+    rules: ClassVar = (
+        Rule(
+            "self.?operator.orValue('Equal') != 'Exists' || !has(self.value)",
+            "operator Exists takes no value: leave value out, or use operator: Equal",
+        ),
+        Rule(
+            "self.?operator.orValue('Equal') == 'Exists' || has(self.key)",
+            "operator Equal (the default) needs a key: name the taint, or use operator: Exists",
+        ),
+        Rule(
+            "!has(self.tolerationSeconds) || self.?effect.orValue('') == 'NoExecute'",
+            "tolerationSeconds needs effect: NoExecute",
+        ),
+    )
     key: QualifiedName | None = None
     """The taint's key. Without it, `operator: Exists` tolerates every taint."""
     operator: Literal["Equal", "Exists"] = "Equal"
@@ -60,6 +87,12 @@ class TrialTemplate(SpecModel):
     of its own, as a non-root user with a read-only root file system and an empty `/tmp`.
     """
 
+    rules: ClassVar = (
+        Rule(
+            "!has(self.command) || !self.command.exists(word, word.contains('$(params.'))",
+            "$(params.<name>) works in trial.args only: move it from trial.command there",
+        ),
+    )
     image: Image
     """The image with the training code. Pin it by digest (`...@sha256:...`) for an experiment that can be
     repeated; a tag is resolved by the node that runs the trial."""
@@ -80,10 +113,10 @@ class TrialTemplate(SpecModel):
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """How often a failed pod is started again before the trial counts as failed. Exit code 42 is never
     retried; a pod the cluster evicted does not count."""
-    deadline: Duration = "1h"
+    deadline: Deadline = "1h"
     """How long one trial may take, retries, downloads and the upload of its model included."""
 
     @property
     def deadline_seconds(self) -> int:
         """`deadline` in whole seconds, rounded up: what activeDeadlineSeconds takes."""
-        return math.ceil(duration_seconds(self.deadline))
+        return deadline_seconds(self.deadline)
