@@ -10,12 +10,10 @@ import json
 import random
 import shutil
 import socket
-import ssl
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import binaries
+from tests.cluster import binaries, http_probe
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Pki
 from tests.cluster.processes import Daemon, StartFailed
@@ -97,14 +95,14 @@ class ControlPlane:
         etcd, server, controllers = map(self._daemon, (ETCD, APISERVER, CONTROLLER_MANAGER))
         data = self.work_dir / "etcd"
         etcd.start([programs / ETCD, *etcd_flags(data, ports["etcd"], ports["etcd-peer"])])
-        etcd.await_answer(lambda: _http_ok(f"http://127.0.0.1:{ports['etcd']}/health"), 30)
+        etcd.await_answer(lambda: http_probe.ok(f"http://127.0.0.1:{ports['etcd']}/health"), 30)
         server.start([programs / APISERVER, *self._apiserver_flags(ports)])
-        trust = _admin_context(self._pki)
-        server.await_answer(lambda: _http_ok(f"{self.url}/readyz", trust), 60)
+        trust = http_probe.admin_context(self._pki)
+        server.await_answer(lambda: http_probe.ok(f"{self.url}/readyz", trust), 60)
         flags = [*controller_manager_flags(manager, self._pki), "--secure-port=0"]
         controllers.start([programs / CONTROLLER_MANAGER, *flags])
         default_account = f"{self.url}/api/v1/namespaces/default/serviceaccounts/default"
-        controllers.await_answer(lambda: _http_ok(default_account, trust), 60)
+        controllers.await_answer(lambda: http_probe.ok(default_account, trust), 60)
 
     def _stop(self) -> None:
         for name in (CONTROLLER_MANAGER, APISERVER, ETCD):
@@ -207,20 +205,3 @@ def free_ports(count: int) -> list[int]:
         if len(found) == count:
             return found
     raise RuntimeError(f"no {count} free ports in {PORTS}")
-
-
-def _admin_context(pki: Pki) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(pki.certificate("ca")))
-    context.load_cert_chain(str(pki.certificate("admin")), str(pki.key("admin")))
-    return context
-
-
-def _http_ok(url: str, context: ssl.SSLContext | None = None) -> bool:
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if context is not None:
-        handlers.append(urllib.request.HTTPSHandler(context=context))
-    try:
-        with urllib.request.build_opener(*handlers).open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,17 @@ class Daemon:
                 fate = "ended" if ended else f"does not answer after {timeout_seconds:.0f} s"
                 raise StartFailed(f"{self.name} {fate}; end of {self.log}:\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
+
+
+def command_lines() -> Iterator[tuple[int, list[str]]]:
+    """(pid, words) of every process of the machine that has a command line."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (process / "cmdline").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if text:
+            yield int(process.name), text.rstrip("\0").split("\0")
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float, what: str) -> None:
