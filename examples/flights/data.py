@@ -1,7 +1,7 @@
 """The upstream preparation step: cut the flights into splits and traffic pools, and write them as CSV.
 
-    python -m flights.data write --out DIR --season winter
-    python -m flights.data write --out DIR --season july --shuffle-train-labels 1
+    python -m flights.data --out DIR --season winter
+    python -m flights.data --out DIR --season july --shuffle-train-labels 1
 
 Rows of one hour share their weather, so days are disjoint between what a model learns and what it lives
 through:
@@ -130,20 +130,6 @@ def _replace(flight: Flight, column: str, text: str) -> Flight:
     return Flight(flight.date, flight.key, (*flight.values[:place], text, *flight.values[place + 1 :]))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: see the top of this file."""
-    options = _parser().parse_args(arguments)
-    year = read_flights(data_folder())
-    variant = Variant(options.celsius, options.shuffle_train_labels)
-    made = splits(year, options.season, variant, options.split_seed)
-    made["traffic"] = select(year, options.season, "traffic", options.split_seed)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for part, flights in made.items():
-        path = options.out / f"{part}.csv"
-        path.write_bytes(csv_bytes(flights))
-        print(f"{path}: {len(flights)} rows of {days(flights)} days, {late_share(flights):.1%} late")
-
-
 def days(flights: Iterable[Flight]) -> int:
     """How many days the flights are of."""
     return len({flight.date for flight in flights})
@@ -154,16 +140,34 @@ def late_share(flights: Sequence[Flight]) -> float:
     return sum(flight.values[COLUMNS.index(LABEL)] == "1" for flight in flights) / len(flights)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m flights.data", description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(required=True)
-    write = verbs.add_parser("write", help="write the splits of a season, and its traffic pool, as CSV files")
-    write.add_argument("--out", type=Path, required=True)
-    write.add_argument("--season", choices=SEASONS, required=True)
-    write.add_argument("--split-seed", type=int, default=0)
-    write.add_argument("--celsius", action="store_true", help="temp and dewp in Celsius, in every split")
-    write.add_argument("--shuffle-train-labels", type=int, metavar="SEED")
-    return parser
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which data; `chosen_splits` reads them back."""
+    parser.add_argument("--season", choices=SEASONS, required=True)
+    parser.add_argument("--split-seed", type=int, default=0)
+    parser.add_argument("--celsius", action="store_true", help="temp and dewp in Celsius, in every split")
+    parser.add_argument("--shuffle-train-labels", type=int, metavar="SEED")
+
+
+def chosen_splits(options: argparse.Namespace, year: Sequence[Flight]) -> dict[Part, list[Flight]]:
+    """The splits that the options of `add_options` ask for."""
+    variant = Variant(options.celsius, options.shuffle_train_labels)
+    return splits(year, options.season, variant, options.split_seed)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the splits of a season, and its traffic pool, as CSV files."""
+    parser = argparse.ArgumentParser(prog="python -m flights.data", description=main.__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    year = read_flights(data_folder())
+    made = chosen_splits(options, year)
+    made["traffic"] = select(year, options.season, "traffic", options.split_seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for part, flights in made.items():
+        path = options.out / f"{part}.csv"
+        path.write_bytes(csv_bytes(flights))
+        print(f"{path}: {len(flights)} rows of {days(flights)} days, {late_share(flights):.1%} late")
 
 
 if __name__ == "__main__":
