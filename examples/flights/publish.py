@@ -3,8 +3,7 @@
     python -m flights.publish --registry registry.example --prefix flights --tag current --season winter
 
 An Experiment reads them as oci://registry.example/flights/<split>:current. Publishing again under the same
-tag
-moves the tag: the next Experiment, and a retraining, resolves it to the new digest.
+tag moves the tag: the next Experiment, and a retraining, resolves it to the new digest.
 """
 
 from __future__ import annotations
