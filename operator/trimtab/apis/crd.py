@@ -129,12 +129,10 @@ def _version(kind: Kind) -> dict[str, Any]:
 
 def resource_schema(model: type[Resource]) -> Schema:
     """The schema of a whole object. The server owns apiVersion, kind and metadata, so they stay open here."""
-    name = {"type": "string", "maxLength": 253}
     server_owned: Schema = {
         "apiVersion": {"type": "string", "description": "Version of the API the object is written in."},
         "kind": {"type": "string", "description": "Kind of the object."},
-        # Only with a bound on both names can a rule on metadata.name be priced.
-        "metadata": {"type": "object", "properties": {"name": name, "generateName": name}},
+        "metadata": {"type": "object"},
     }
     ours = {name: field_schema(model.model_fields[name], name) for name in ("spec", "status")}
     schema = {"type": "object", "description": paragraph(model.__doc__ or "")}

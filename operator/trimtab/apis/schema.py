@@ -63,7 +63,8 @@ def field_schema(info: FieldInfo, where: str, parents: Path = ()) -> Schema:
     of_model = schema.pop("description", "")
     if not (info.description or of_model):
         raise UnsupportedConstruct(f"{where}: has no description; write it as a text under the field")
-    of_field = " ".join([paragraph(info.description or ""), *default_sentence(info)])
+    default = default_text(info)
+    of_field = paragraph(info.description or "") + (f" Default: {default}." if default else "")
     return {"description": (of_field + "\n" + of_model).strip()} | schema
 
 
@@ -73,13 +74,12 @@ def paragraph(text: str) -> str:
     return "\n".join(" ".join(part.split()) for part in paragraphs)
 
 
-def default_sentence(info: FieldInfo) -> list[str]:
-    """What a field is when it is left out; nothing for required fields and for empty defaults."""
+def default_text(info: FieldInfo) -> str:
+    """What a field is when it is left out; empty for required fields and for empty defaults."""
     default = info.default
     if info.is_required() or default is PydanticUndefined or default in (None, (), ""):
-        return []
-    text = str(default).lower() if isinstance(default, bool) else str(default)
-    return [f"Default: {text}."]
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def with_rules(schema: Schema, rules: Iterable[Rule]) -> Schema:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from trimtab.apis.markers import Rule, list_map
-from trimtab.apis.v1alpha1.experiment import CodeReference, Parameters
+from trimtab.apis.v1alpha1.experiment import CodeReference
 from trimtab.apis.v1alpha1.experiment_status import Metrics
 from trimtab.apis.v1alpha1.meta import (
     MEMBER_KEYS,
@@ -19,11 +19,14 @@ from trimtab.apis.v1alpha1.meta import (
     PinnedImage,
     Quantity,
     Resource,
+    ShortText,
     SpecModel,
     StatusModel,
     Uid,
 )
 
+AllParameters = Annotated[dict[str, ShortText], Field(max_length=84), MEMBER_KEYS]
+"""The fixed and the searched ones together."""
 REPOSITORY_PATTERN = "^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
 
@@ -108,12 +111,12 @@ class Lineage(SpecModel):
     experiment: ExperimentReference
     trial: Annotated[int, Field(ge=1, le=50)]
     """Number of the winning trial."""
-    data: Annotated[dict[str, Digest], Field(min_length=4, max_length=16), MEMBER_KEYS]
+    data: Annotated[dict[str, Digest], Field(min_length=1, max_length=16), MEMBER_KEYS]
     """Digest of each data entry it was made from, by name."""
     code: CodeReference | None = None
     image: Image
     """The training image as the Experiment names it."""
-    parameters: Parameters = Field(default_factory=dict)
+    parameters: AllParameters = Field(default_factory=dict)
     """All parameters of the winning trial."""
     seed: Annotated[int, Field(ge=0, le=2147483647)]
     """The Experiment's seed."""

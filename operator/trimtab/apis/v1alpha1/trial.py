@@ -83,8 +83,8 @@ class Toleration(SpecModel):
 class TrialTemplate(SpecModel):
     """The container that trains one candidate model.
 
-    It reads `/trimtab/in`, writes `/trimtab/out`, and runs without credentials, API token or network identity
-    of its own, as a non-root user with a read-only root file system and an empty `/tmp`.
+    It reads `/trimtab/in`, writes `/trimtab/out`, and runs without credentials or API token, as a non-root
+    user with a read-only root file system and an empty `/tmp`.
     """
 
     rules: ClassVar = (

@@ -1,0 +1,53 @@
+"""The commands of `trimtab` and their options; what they do lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimtab.apis import crd, reference
+from trimtab.cli import generated
+
+app = typer.Typer(
+    name="trimtab",
+    help="Closes the machine-learning loop on Kubernetes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail if a file is out of date.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the files.")]
+
+
+@app.callback()
+def root() -> None:
+    """Keeps commands named while there is only one."""
+
+
+@app.command()
+def crds(check: Check = False, out: Out = Path("crds")) -> None:
+    """Write the CustomResourceDefinitions, ready for `kubectl apply -f`."""
+    _generate("trimtab crds", out, {kind.file_name: crd.render(kind) for kind in crd.KINDS}, check=check)
+
+
+@app.command(name="reference")
+def write_reference(check: Check = False, out: Out = Path("docs/reference")) -> None:
+    """Write the reference pages: every field of every kind."""
+    pages = {reference.file_name(kind): reference.render(kind) for kind in crd.KINDS}
+    _generate("trimtab reference", out, pages, check=check)
+
+
+def _generate(command: str, out: Path, files: Mapping[str, str], *, check: bool) -> None:
+    if not check:
+        generated.write(out, files)
+        return
+    problems = generated.stale(out, files)
+    if problems:
+        for problem in problems:
+            typer.echo(problem, err=True)
+        typer.echo(f"Run `{command} --out {out}` and commit the result.", err=True)
+        raise typer.Exit(1)
