@@ -29,6 +29,24 @@ def root() -> None:
 
 
 @app.command()
+def run(
+    config: Annotated[Path, typer.Option("--config", help="The operator's configuration file (YAML).")],
+    log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the operator."""
+    # Imported here: the other commands start without kopf and the Kubernetes client.
+    from trimtab.runtime import logs, process, settings
+
+    logs.configure(log_level)
+    try:
+        configuration = settings.load(config)
+    except settings.ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    raise typer.Exit(process.run(configuration))
+
+
+@app.command()
 def crds(check: Check = False, out: Out = Path("crds")) -> None:
     """Write the CustomResourceDefinitions, ready for `kubectl apply -f`."""
     _generate("trimtab crds", out, {kind.file_name: crd.render(kind) for kind in crd.KINDS}, check=check)

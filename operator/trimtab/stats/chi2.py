@@ -17,7 +17,7 @@ class ChiSquare:
     statistic: float
     df: int
     p: float | None
-    pooled: int  # buckets that were merged into one because their expected count was below 5
+    pooled: int  # buckets that were merged because an expected count was below 5
 
 
 def chi_square(reference: Counts, current: Counts) -> ChiSquare:
@@ -27,8 +27,10 @@ def chi_square(reference: Counts, current: Counts) -> ChiSquare:
     at a nominal 5 %, this test 4 to 6 %.
 
     Buckets whose expected count is below 5 on either side (Cochran, Some Methods for Strengthening the
-    Common chi2 Tests, 1954) are merged, smallest first, until every cell reaches 5. One cell left means
-    `df` 0: not testable. Empty buckets do not count. Invariant under a permutation of the buckets.
+    Common chi2 Tests, 1954) are merged with each other, neighbours first, until every cell reaches 5. One
+    cell left means `df` 0: not testable. Empty buckets do not count. The order of the buckets matters only
+    to which rare ones are merged; what is merged depends on their totals, never on the side of a row, which
+    would bias the test.
 
     Raises ValueError for malformed counts, different lengths or an empty side.
     """
@@ -44,17 +46,32 @@ def chi_square(reference: Counts, current: Counts) -> ChiSquare:
 
 
 def _pool(rows: Vector) -> tuple[Vector, int]:
-    """Merge the rarest buckets until every expected count is >= MIN_EXPECTED (or one cell is left)."""
+    """Merge rare buckets until every expected count is >= MIN_EXPECTED (or one cell is left)."""
     totals = rows.sum(axis=0)
     # A bucket's smaller expected count is (its total) x (share of the smaller side).
-    enough = MIN_EXPECTED * totals.sum() / rows.sum(axis=1).min()
+    enough = float(MIN_EXPECTED * totals.sum() / rows.sum(axis=1).min())
     if (totals >= enough).all():
         return rows, 0
-    order = np.lexsort((rows[0], totals))
-    merged = int(np.searchsorted(totals[order], enough, side="left"))
-    # The rare ones may together still be too few, and a lone rare bucket needs a partner.
-    reached = int(np.searchsorted(np.cumsum(totals[order]), enough, side="left")) + 1
-    merged = min(max(merged, reached), totals.size)
-    ordered = rows[:, order]
-    pool = ordered[:, :merged].sum(axis=1, keepdims=True)
-    return np.concatenate((pool, ordered[:, merged:]), axis=1), merged
+    cells = _cells(totals.tolist(), enough)
+    merged = np.stack([rows[:, cell].sum(axis=1) for cell in cells], axis=1)
+    return merged, sum(len(cell) for cell in cells if len(cell) > 1)
+
+
+def _cells(totals: list[float], enough: float) -> list[list[int]]:
+    """Buckets of each cell: the common ones alone, the rare ones packed together in their order."""
+    common = [[bucket] for bucket, total in enumerate(totals) if total >= enough]
+    packs: list[list[int]] = []
+    open_pack: list[int] = []
+    for bucket, total in enumerate(totals):
+        if total < enough:
+            open_pack.append(bucket)
+            if sum(totals[member] for member in open_pack) >= enough:
+                packs.append(open_pack)
+                open_pack = []
+    cells = [*common, *packs]
+    if open_pack and not cells:
+        return [open_pack]
+    # What is left over is too rare for a cell of its own: it joins the rarest cell.
+    rarest = min(cells, key=lambda cell: sum(totals[member] for member in cell))
+    rarest.extend(open_pack)
+    return cells

@@ -70,7 +70,8 @@ def judge_features(tables: Sequence[FeatureTable], limits: DriftLimits) -> Windo
 
     A feature is Drifted if its chi-square p, adjusted over all features (Benjamini-Hochberg), is <= fdr
     **and** psiAdjusted >= floor: at any sample size, since cells with an expected count below 5 are pooled.
-    Otherwise it is Healthy only with at least `min_samples` rows, the power gate at level fdr / F.
+    Healthy needs psiAdjusted < floor and at least `min_samples` rows, the power gate at level fdr / F.
+    Everything else, also a large but unproved distance, is InsufficientData.
 
     The window is Drifted if a feature is, else InsufficientData if a feature is, NoTraffic if no feature
     has a row, else Healthy.
@@ -116,7 +117,7 @@ def _verdict(
         return DriftVerdict.NO_TRAFFIC
     if p_adjusted is not None and p_adjusted <= limits.fdr and distance.psi_adjusted >= limits.floor:
         return DriftVerdict.DRIFTED
-    if needed is None or distance.samples < needed:
+    if needed is None or distance.samples < needed or distance.psi_adjusted >= limits.floor:
         return DriftVerdict.INSUFFICIENT_DATA
     return DriftVerdict.HEALTHY
 

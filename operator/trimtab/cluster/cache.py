@@ -1,0 +1,141 @@
+"""What the watches and sweeps have told us: one trimmed copy per object, with the two lookups that we need.
+
+Only the event loop touches it. It never concludes absence by itself: irreversible steps re-read live.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trimtab.model.kinds import Kind, ObjectKey
+from trimtab.model.names import LABEL_MODEL
+from trimtab.model.plan import controller_uid
+
+Object = dict[str, Any]
+
+
+def is_newer(candidate: str, known: str) -> bool:
+    """Order of resourceVersions; integers that compare are guaranteed by Kubernetes >= 1.35.
+
+    On older servers they are opaque: a different one is then taken as newer, as every informer does.
+    """
+    if candidate.isdigit() and known.isdigit():
+        return int(candidate) > int(known)
+    return candidate != known
+
+
+class Cache:
+    def __init__(self) -> None:
+        self._objects: dict[ObjectKey, Object] = {}
+        self._tombstones: dict[ObjectKey, str] = {}
+        self._by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._by_model: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        return self._objects.get(ObjectKey(kind.name, namespace, name))
+
+    def at(self, key: ObjectKey) -> Object | None:
+        return self._objects.get(key)
+
+    def of(self, kind: Kind) -> list[Object]:
+        return [obj for key, obj in self._objects.items() if key.kind == kind.name]
+
+    def owned_by(self, uid: str, kind: Kind) -> list[Object]:
+        """Objects whose controller is ``uid``, by name."""
+        return self._sorted(self._by_owner.get(uid, ()), kind)
+
+    def of_model(self, kind: Kind, namespace: str, model: str) -> list[Object]:
+        """Objects labelled with the model's name."""
+        return self._sorted(self._by_model.get((kind.name, namespace, model), ()), kind)
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def put(self, kind: Kind, obj: Mapping[str, Any]) -> bool:
+        """Take in a copy; False if it is not newer than what is known (or was seen deleted)."""
+        meta = obj["metadata"]
+        key = ObjectKey(kind.name, meta["namespace"], meta["name"])
+        version = meta["resourceVersion"]
+        known = self._objects.get(key)
+        if known is not None and not is_newer(version, known["metadata"]["resourceVersion"]):
+            return False
+        buried = self._tombstones.get(key)
+        if buried is not None and not is_newer(version, buried):
+            return False
+        self._tombstones.pop(key, None)
+        self._forget(key)
+        self._remember(key, _trimmed(obj))
+        return True
+
+    def remove(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+        """A DELETED event: leaves a tombstone, so that a late older copy does not raise the dead."""
+        meta = obj["metadata"]
+        key = ObjectKey(kind.name, meta["namespace"], meta["name"])
+        known = self._objects.get(key)
+        if known is not None and known["metadata"]["uid"] != meta["uid"]:
+            return  # re-created meanwhile under the same name
+        self._forget(key)
+        self._tombstones[key] = meta["resourceVersion"]
+
+    def drop(self, key: ObjectKey) -> None:
+        """A live read or a sweep showed that the object does not exist."""
+        known = self._objects.get(key)
+        if known is not None:
+            self._tombstones[key] = known["metadata"]["resourceVersion"]
+        self._forget(key)
+
+    def reconcile_list(
+        self, kind: Kind, namespace: str, seen: set[ObjectKey], list_version: str
+    ) -> list[Object]:
+        """After a full LIST: drop what the list lacks and is not newer than the list. Returns the dropped."""
+        ghosts = [
+            key
+            for key, obj in self._objects.items()
+            if (key.kind, key.namespace) == (kind.name, namespace)
+            and key not in seen
+            and not is_newer(obj["metadata"]["resourceVersion"], list_version)
+        ]
+        dropped = [self._objects[key] for key in ghosts]
+        for key in ghosts:
+            self._forget(key)
+        self._tombstones = {
+            k: v for k, v in self._tombstones.items() if (k.kind, k.namespace) != (kind.name, namespace)
+        }
+        return dropped
+
+    def _remember(self, key: ObjectKey, obj: Object) -> None:
+        self._objects[key] = obj
+        owner = controller_uid(obj)
+        if owner:
+            self._by_owner[owner].add(key)
+        model = obj["metadata"].get("labels", {}).get(LABEL_MODEL)
+        if model:
+            self._by_model[key.kind, key.namespace, model].add(key)
+
+    def _forget(self, key: ObjectKey) -> None:
+        obj = self._objects.pop(key, None)
+        if obj is None:
+            return
+        _discard(self._by_owner, controller_uid(obj), key)
+        model = obj["metadata"].get("labels", {}).get(LABEL_MODEL)
+        _discard(self._by_model, (key.kind, key.namespace, model), key)
+
+    def _sorted(self, keys: Iterable[ObjectKey], kind: Kind) -> list[Object]:
+        return [self._objects[key] for key in sorted(keys) if key.kind == kind.name]
+
+
+def _discard(index: defaultdict[Any, set[ObjectKey]], at: Any, key: ObjectKey) -> None:
+    members = index.get(at)
+    if members is None:
+        return
+    members.discard(key)
+    if not members:
+        del index[at]
+
+
+def _trimmed(obj: Mapping[str, Any]) -> Object:
+    """managedFields are half of an object's bytes and nothing of ours reads them from the cache."""
+    meta = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
+    return {**obj, "metadata": meta}

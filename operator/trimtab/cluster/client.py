@@ -1,0 +1,194 @@
+"""The one door to the API server: raw JSON over the official client's connection and credentials.
+
+Typed models of the client are not used: they drop fields that a newer server knows. Retries are not done
+here; the queue retries whole passes, so that every decision is made on fresh state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config as kube_config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from trimtab import __version__
+from trimtab.model.errors import Conflict, Exists, Gone, Transient, TrimtabError
+from trimtab.model.kinds import Kind, ObjectKey
+from trimtab.model.names import FIELD_MANAGER
+from trimtab.model.plan import Body
+
+USER_AGENT = f"trimtab/{__version__}"
+LIST_CHUNK = 500
+
+Object = dict[str, Any]
+
+
+class NoAnswer(Transient):
+    """The request may or may not have been carried out: the object's state is unknown."""
+
+    def __init__(self, verb: str, path: str) -> None:
+        super().__init__("ApiUnavailable", f"no answer from the API server to {verb} {path}")
+
+
+class Refused(TrimtabError):
+    """A 4xx that no retry will mend: invalid object, forbidden, admission refusal, quota."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+async def load_configuration() -> Configuration:
+    """In-cluster credentials when there are some, else the user's kubeconfig."""
+    configuration = Configuration()
+    try:
+        kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except kube_config.ConfigException:
+        await kube_config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return configuration
+
+
+class Client:
+    """Requests of one purpose (reconciling, or the election) with one timeout.
+
+    Raises Gone, Exists, Conflict, Refused, NoAnswer or Transient; returns parsed JSON.
+    """
+
+    def __init__(self, api: ApiClient, *, timeout_seconds: float, observe: Any = None) -> None:
+        self.api = api
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._observe = observe or (lambda verb, plural, code: None)
+
+    @classmethod
+    async def connect(cls, *, timeout_seconds: float, observe: Any = None) -> Client:
+        api = ApiClient(configuration=await load_configuration())
+        api.user_agent = USER_AGENT
+        return cls(api, timeout_seconds=timeout_seconds, observe=observe)
+
+    async def close(self) -> None:
+        await self.api.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        return await self._send("GET", kind, kind.object_path(namespace, name))
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object, or None if it does not exist now."""
+        try:
+            return await self.get(kind, namespace, name)
+        except Gone:
+            return None
+
+    async def pages(
+        self, kind: Kind, namespace: str | None, *, label_selector: str = ""
+    ) -> AsyncIterator[tuple[list[Object], str]]:
+        """Chunked LIST: yields (items, resourceVersion of the list)."""
+        query = {"limit": str(LIST_CHUNK)}
+        if label_selector:
+            query["labelSelector"] = label_selector
+        while True:
+            page = await self._send("GET", kind, kind.collection_path(namespace), query=query)
+            items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in page["items"]]
+            yield items, page["metadata"]["resourceVersion"]
+            if not page["metadata"].get("continue"):
+                return
+            query["continue"] = page["metadata"]["continue"]
+
+    async def list(self, kind: Kind, namespace: str | None, *, label_selector: str = "") -> list[Object]:
+        found: list[Object] = []
+        async for items, _ in self.pages(kind, namespace, label_selector=label_selector):
+            found += items
+        return found
+
+    async def create(self, kind: Kind, body: Body) -> Object:
+        path = kind.collection_path(body["metadata"]["namespace"])
+        return await self._send("POST", kind, path, body=body, query={"fieldManager": FIELD_MANAGER})
+
+    async def replace(self, kind: Kind, body: Body, *, subresource: str = "") -> Object:
+        meta = body["metadata"]
+        path = kind.object_path(meta["namespace"], meta["name"], subresource)
+        return await self._send("PUT", kind, path, body=body, query={"fieldManager": FIELD_MANAGER})
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, changes: Body) -> Object:
+        path = kind.object_path(namespace, name)
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._send(
+            "PATCH", kind, path, body=changes, query=query, content_type="application/merge-patch+json"
+        )
+
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str
+    ) -> Object:
+        options = {
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        }
+        return await self._send("DELETE", kind, kind.object_path(namespace, name), body=options)
+
+    async def _send(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        body: Body | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        try:
+            status, text = await self._exchange(verb, path, body, query, content_type)
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            self._observe(verb, kind.plural, "none")
+            raise NoAnswer(verb, path) from error
+        self._observe(verb, kind.plural, str(status))
+        answer = _parse(text)
+        if status >= 400:
+            raise _error(verb, path, status, answer)
+        return answer
+
+    async def _exchange(
+        self, verb: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
+    ) -> tuple[int, bytes]:
+        headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT}
+        await self.api.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+        url = f"{self.api.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        response = await self.api.rest_client.request(  # type: ignore[no-untyped-call]
+            verb, url, headers=headers, body=body, _request_timeout=self._timeout
+        )
+        return response.status, await response.read()
+
+
+def _parse(text: bytes) -> Object:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _error(verb: str, path: str, status: int, answer: Object) -> TrimtabError:
+    reason = str(answer.get("reason", ""))
+    message = str(answer.get("message", ""))[:600]
+    match status, reason:
+        case 404, _:
+            return Gone(path)
+        case 409, "AlreadyExists":
+            return Exists(path)
+        case 409, _:
+            return Conflict(message)
+        case ((429 | 500 | 502 | 503 | 504), _):
+            return Transient("ApiUnavailable", f"the API server answered {status} to {verb} {path}")
+        case 401, _:
+            return Transient("ApiUnauthorized", "the API server does not accept the operator's token")
+        case _:
+            return Refused(status, reason or str(status), message)
+
+
+def key_of(kind: Kind, obj: Body) -> ObjectKey:
+    return ObjectKey(kind.name, obj["metadata"]["namespace"], obj["metadata"]["name"])

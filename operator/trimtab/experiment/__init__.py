@@ -1,0 +1,1 @@
+"""Experiment, pure: what was observed -> what is to be done."""

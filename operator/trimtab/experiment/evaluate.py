@@ -1,0 +1,128 @@
+"""The evaluation stage: one winner against one champion on identical rows, then the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from trimtab.apis.v1alpha1.experiment_status import (
+    ChampionStatus,
+    EvaluationStatus,
+    ExperimentStatus,
+    GateStatus,
+    TrialStatus,
+)
+from trimtab.experiment import build, gates
+from trimtab.experiment.numbers import shown
+from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem, VersionObserved
+from trimtab.experiment.outcome import Decision, fail, progress
+from trimtab.experiment.reasons import Reason
+from trimtab.experiment.results import judge_evaluation
+from trimtab.model import names
+from trimtab.model.plan import Create
+from trimtab_runtime.contract.message import EvaluationResult
+
+
+def choose_champion(observed: ExperimentObserved, now: datetime) -> Decision:
+    """Resolve the champion once, from a live read, before the evaluation Job exists."""
+    if observed.versions is None:
+        return Decision(observed.status)
+    champion = champion_of(observed.versions)
+    evaluation = EvaluationStatus(
+        data_digest=build.evaluation_entry(observed).digest,
+        champion=champion,
+    )
+    status = observed.status.model_copy(update={"evaluation": evaluation})
+    against = champion.model_version if champion else "no champion: the model has no approved version"
+    return progress(status, "Evaluating", Reason.EVALUATING, f"trial {status.winner} against {against}")
+
+
+def champion_of(versions: Sequence[VersionObserved]) -> ChampionStatus | None:
+    """The highest approved version."""
+    approved = [version for version in versions if version.approved]
+    if not approved:
+        return None
+    best = max(approved, key=lambda version: version.version)
+    return ChampionStatus(model_version=best.name, digest=best.digest, image=best.image)
+
+
+def decide(observed: ExperimentObserved, now: datetime) -> Decision:
+    evaluation = observed.status.evaluation
+    if evaluation is None:
+        raise AssertionError("the stage before writes status.evaluation")
+    job = observed.jobs.get(names.evaluation_job(observed.name, evaluation.attempt))
+    match job:
+        case None if evaluation.phase == "Running":
+            return _restart(observed, evaluation, now)
+        case None:
+            create = build.evaluation_job(observed, _winner(observed.status), evaluation)
+            return _evaluating(observed, evaluation, children=(create,))
+        case JobObserved(state="Active"):
+            return _evaluating(observed, evaluation.model_copy(update={"phase": "Running"}), job=job)
+        case JobObserved():
+            return _harvest(observed, evaluation, job, now)
+
+
+def _harvest(
+    observed: ExperimentObserved, evaluation: EvaluationStatus, job: JobObserved, now: datetime
+) -> Decision:
+    result = judge_evaluation(job, attempt=evaluation.attempt, data_digest=evaluation.data_digest)
+    if isinstance(result, Problem):
+        ended = evaluation.model_copy(update={"phase": "Failed"})
+        status = observed.status.model_copy(update={"evaluation": ended})
+        return fail(status, "Failed", result.reason, f"evaluation: {result.message}", now)
+    return _judge(observed, evaluation, result, now)
+
+
+def _judge(
+    observed: ExperimentObserved, evaluation: EvaluationStatus, result: EvaluationResult, now: datetime
+) -> Decision:
+    verdicts = tuple(gates.judge(gate, result) for gate in observed.spec.evaluation.gates)
+    measured = evaluation.model_copy(
+        update={
+            "phase": "Succeeded",
+            "rows": result.rows,
+            "metrics": {name: shown(value) for name, value in sorted(result.metrics.items())},
+        }
+    )
+    status = observed.status.model_copy(update={"evaluation": measured, "gates": verdicts})
+    text = "; ".join(gates.describe(verdict) for verdict in verdicts)
+    failed = [verdict for verdict in verdicts if verdict.verdict != "Pass"]
+    if failed:
+        return fail(status, "GateFailed", _failure_reason(failed), text, now)
+    return progress(status, "Registering", Reason.REGISTERING, text).note(
+        "gates", Reason.GATES_PASSED, text, now
+    )
+
+
+def _failure_reason(failed: Sequence[GateStatus]) -> Reason:
+    invalid = any(verdict.verdict == "Invalid" for verdict in failed)
+    return Reason.GATE_INVALID if invalid else Reason.GATE_FAILED
+
+
+def _restart(observed: ExperimentObserved, evaluation: EvaluationStatus, now: datetime) -> Decision:
+    """The Job vanished (by a live read) before its result was stored."""
+    again = evaluation.model_copy(update={"attempt": evaluation.attempt + 1, "phase": "Pending"})
+    text = f"the evaluation Job vanished before its result was stored; attempt {again.attempt}"
+    return _evaluating(observed, again).note(
+        f"evaluation-attempt-{again.attempt}", Reason.EVALUATION_RESTARTED, text, now, warning=True
+    )
+
+
+def _evaluating(
+    observed: ExperimentObserved,
+    evaluation: EvaluationStatus,
+    *,
+    job: JobObserved | None = None,
+    children: tuple[Create, ...] = (),
+) -> Decision:
+    status = observed.status.model_copy(update={"evaluation": evaluation})
+    if job is not None and job.waiting is not None:
+        return progress(status, "Evaluating", job.waiting.reason, job.waiting.message)
+    champion = evaluation.champion.model_version if evaluation.champion else "no champion"
+    message = f"trial {status.winner} against {champion}"
+    return progress(status, "Evaluating", Reason.EVALUATING, message, children=children)
+
+
+def _winner(status: ExperimentStatus) -> TrialStatus:
+    return next(trial for trial in status.trials if trial.index == status.winner)

@@ -1,0 +1,165 @@
+"""The last stage: reserve a number, note it in status, make the version, note that it exists.
+
+    ConfigMap reserved.<uid> = N  ->  status.result.reserved = N  ->  POST <model>-vN  ->
+    status.result.modelVersion
+
+Each arrow is a pass of its own, so a process that dies at any point is continued by the next one, and there
+is exactly one version per Experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from trimtab.apis.v1alpha1.experiment_status import ResultStatus, TrialStatus
+from trimtab.experiment.build import trial_parameters
+from trimtab.experiment.observed import Artifact, ExperimentObserved, Problem, Reservations
+from trimtab.experiment.outcome import Decision, fail, progress, succeed
+from trimtab.experiment.reasons import Reason
+from trimtab.model import names
+from trimtab.model.clock import after
+from trimtab.model.kinds import CONFIG_MAP, MODEL_VERSION
+from trimtab.model.plan import Create, Replace
+
+RETRY_SECONDS = 10.0
+LINEAGE_UID = ("spec", "lineage", "experiment", "uid")
+
+
+def decide(observed: ExperimentObserved, now: datetime) -> Decision:
+    artifact, reservations = observed.artifact, observed.reservations
+    if artifact is None or reservations is None or observed.versions is None:
+        return _registering(observed)
+    if isinstance(artifact, Problem):
+        return _without_artifact(observed, artifact, now)
+    reserved = reservations.reserved.get(observed.uid)
+    if reserved is None or _taken_by_another(observed, reserved):
+        return _reserve(observed, reservations)
+    result = observed.status.result
+    if result is None or result.reserved != reserved:
+        status = observed.status.model_copy(update={"result": ResultStatus(reserved=reserved)})
+        return progress(status, "Registering", Reason.REGISTERING, f"version {reserved} is reserved")
+    name = names.model_version(observed.spec.model, reserved)
+    if not any(v.name == name for v in observed.versions):
+        body = version_body(observed, artifact, reserved)
+        create = Create(MODEL_VERSION, body, (LINEAGE_UID, observed.uid), redecide_if_foreign=True)
+        return _registering(observed, children=(create,))
+    done = ResultStatus(reserved=reserved, model_version=name)
+    status = observed.status.model_copy(update={"result": done})
+    return succeed(status, f"{name} is registered", now)
+
+
+def _taken_by_another(observed: ExperimentObserved, number: int) -> bool:
+    """A version of that number exists and is not ours: made by hand, or from before a lost ConfigMap."""
+    return any(v.version == number and v.experiment_uid != observed.uid for v in observed.versions or ())
+
+
+def _reserve(observed: ExperimentObserved, reservations: Reservations) -> Decision:
+    """Write the next number under our uid; the resourceVersion makes two Experiments take two numbers."""
+    highest = max([reservations.high_water, *(v.version for v in observed.versions or ())])
+    number = highest + 1
+    body = reservations.body
+    data = {**(body or {}).get("data", {}), names.KEY_HIGH_WATER: str(number)}
+    data[names.reserved_key(observed.uid)] = str(number)
+    if body is None:
+        return _registering(observed, children=(_new_config_map(observed, data),))
+    return _registering(observed, children=(Replace(CONFIG_MAP, {**body, "data": data}),))
+
+
+def _new_config_map(observed: ExperimentObserved, data: Mapping[str, str]) -> Create:
+    model = observed.spec.model
+    body = {
+        "apiVersion": CONFIG_MAP.api_version,
+        "kind": CONFIG_MAP.name,
+        "metadata": {
+            "name": names.model_config_map(model),
+            "namespace": observed.namespace,
+            "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_MODEL: model},
+        },
+        "data": dict(data),
+    }
+    # Another Experiment of the model may have been first: its ConfigMap is ours to use, the next pass reads
+    # it.
+    return Create(CONFIG_MAP, body, (("metadata", "labels", names.LABEL_MODEL), model))
+
+
+def _without_artifact(observed: ExperimentObserved, problem: Problem, now: datetime) -> Decision:
+    if problem.transient:
+        return progress(
+            observed.status,
+            "Registering",
+            problem.reason,
+            problem.message,
+            wake_at=after(now, RETRY_SECONDS),
+        )
+    return fail(observed.status, "Failed", problem.reason, problem.message, now)
+
+
+def _registering(observed: ExperimentObserved, *, children: tuple[Create | Replace, ...] = ()) -> Decision:
+    return progress(
+        observed.status, "Registering", Reason.REGISTERING, "registering the winner", children=children
+    )
+
+
+def version_body(observed: ExperimentObserved, artifact: Artifact, number: int) -> dict[str, Any]:
+    """The complete ModelVersion."""
+    spec, status = observed.spec, observed.status
+    winner = next(trial for trial in status.trials if trial.index == status.winner)
+    evaluation = status.evaluation
+    assert evaluation is not None
+    card = artifact.record.card
+    body: dict[str, Any] = {
+        "model": spec.model,
+        "version": number,
+        "artifact": {
+            "repository": names.model_repository(spec.model),
+            "digest": artifact.digest,
+            "format": artifact.format,
+            "size": str(artifact.size_bytes),
+        },
+        "runtime": {
+            "image": winner.image,
+            "framework": card.framework if card else "",
+            "python": card.python if card else "",
+        },
+        "signature": {
+            "inputs": [_tensor(t) for t in artifact.signature.inputs],
+            "outputs": [_tensor(t) for t in artifact.signature.outputs],
+            "digest": artifact.signature_digest,
+        },
+        "evaluation": {"dataDigest": evaluation.data_digest, "metrics": dict(evaluation.metrics)},
+        "lineage": _lineage(observed, winner),
+    }
+    if artifact.profile_digest:
+        body["profileDigest"] = artifact.profile_digest
+    return {
+        "apiVersion": MODEL_VERSION.api_version,
+        "kind": MODEL_VERSION.name,
+        "metadata": {
+            "name": names.model_version(spec.model, number),
+            "namespace": observed.namespace,
+            "labels": {names.LABEL_MODEL: spec.model, names.LABEL_EXPERIMENT: observed.name},
+        },
+        "spec": body,
+    }
+
+
+def _lineage(observed: ExperimentObserved, winner: TrialStatus) -> dict[str, Any]:
+    spec = observed.spec
+    lineage: dict[str, Any] = {
+        "experiment": {"name": observed.name, "uid": observed.uid},
+        "trial": winner.index,
+        "data": {entry.name: entry.digest for entry in observed.status.data},
+        "image": spec.trial.image,
+        "parameters": trial_parameters(observed, winner),
+        "seed": spec.seed,
+        "trigger": {"kind": "User"},
+    }
+    if spec.code is not None:
+        lineage["code"] = spec.code.to_wire()
+    return lineage
+
+
+def _tensor(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "nullable": tensor.nullable}

@@ -1,0 +1,1 @@
+"""Pure vocabulary that every kind shares: plans, conditions, errors, names, hashing, time."""

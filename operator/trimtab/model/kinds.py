@@ -1,0 +1,56 @@
+"""The resource kinds that Trimtab reads or writes: one table for paths, watches, sweeps and RBAC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trimtab.apis.v1alpha1.meta import GROUP, VERSION
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A namespaced resource as the API server names it."""
+
+    group: str
+    version: str
+    name: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def collection_path(self, namespace: str | None) -> str:
+        """Path of the collection; None = across all namespaces."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return f"{root}{scope}/{self.plural}"
+
+    def object_path(self, namespace: str, name: str, subresource: str = "") -> str:
+        suffix = f"/{subresource}" if subresource else ""
+        return f"{self.collection_path(namespace)}/{name}{suffix}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+EXPERIMENT = Kind(GROUP, VERSION, "Experiment", "experiments")
+MODEL_VERSION = Kind(GROUP, VERSION, "ModelVersion", "modelversions")
+
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
+EVENT = Kind("", "v1", "Event", "events")
+JOB = Kind("batch", "v1", "Job", "jobs")
+LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+POD = Kind("", "v1", "Pod", "pods")
+
+
+@dataclass(frozen=True, order=True)
+class ObjectKey:
+    """Identity of one object; what the queue holds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"

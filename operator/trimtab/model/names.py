@@ -1,0 +1,54 @@
+"""Every name, label and annotation that Trimtab gives: the one place that builds them."""
+
+from __future__ import annotations
+
+from trimtab.model.hashing import short_hash
+
+FIELD_MANAGER = "trimtab"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "trimtab"
+LABEL_EXPERIMENT = "trimtab.dev/experiment"
+LABEL_TRIAL = "trimtab.dev/trial"
+LABEL_ATTEMPT = "trimtab.dev/attempt"
+LABEL_MODEL = "trimtab.dev/model"
+
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+
+CONTAINER_FETCH = "fetch"
+CONTAINER_TRAIN = "train"
+CONTAINER_PUBLISH = "publish"
+
+KEY_HIGH_WATER = "highWater"
+
+
+def trial_job(experiment: str, trial: int, attempt: int) -> str:
+    return f"{experiment}-t{trial}-a{attempt}"
+
+
+def evaluation_job(experiment: str, attempt: int) -> str:
+    return f"{experiment}-eval-a{attempt}"
+
+
+def model_config_map(model: str) -> str:
+    """The ConfigMap that keeps a model's version numbers; it has no owner, so numbers are never reused."""
+    return f"trimtab-model-{model}"
+
+
+def reserved_key(experiment_uid: str) -> str:
+    """ConfigMap key under which an Experiment's reserved version number stands."""
+    return f"reserved.{experiment_uid}"
+
+
+def model_version(model: str, version: int) -> str:
+    return f"{model}-v{version}"
+
+
+def model_repository(model: str) -> str:
+    """Repository of a model's artifacts in the operator's registry; a pod never chooses it."""
+    return f"{model}/models"
+
+
+def event(subject_uid: str, entry_id: str) -> str:
+    """Deterministic, so an Event that is emitted twice exists once."""
+    return f"trimtab-{short_hash([subject_uid, entry_id], 20)}"

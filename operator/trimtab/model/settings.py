@@ -1,0 +1,21 @@
+"""What decisions depend on from the operator's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """The one registry for data and models. Secrets are of type kubernetes.io/dockerconfigjson."""
+
+    host: str
+    plain_http: bool
+    read_secret: str
+    push_secret: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    runtime_image: str
+    registry: RegistrySettings

@@ -1,0 +1,1 @@
+"""ModelVersion, pure: what was observed -> what is to be done."""

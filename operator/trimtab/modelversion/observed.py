@@ -1,0 +1,29 @@
+"""Everything that a decision about a ModelVersion may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trimtab.apis.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus
+
+
+@dataclass(frozen=True)
+class OriginObserved:
+    """The Experiment of the lineage's name, from a live read."""
+
+    uid: str
+    result: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class ModelVersionObserved:
+    """``origin`` None = no such Experiment exists (by a live read)."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: ModelVersionSpec
+    status: ModelVersionStatus
+    origin: OriginObserved | None

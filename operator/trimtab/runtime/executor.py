@@ -1,0 +1,192 @@
+"""Carries a Plan out: one write at a time, in one fixed order, so that every crash point has a number.
+
+Order: status, children, deletions, Events. Any failure ends the pass; the next one decides on what is then
+true.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from typing import Any
+
+from trimtab.cluster.cache import Cache
+from trimtab.cluster.client import Client, NoAnswer, Refused
+from trimtab.cluster.staleness import StalenessGuard
+from trimtab.model import history, names
+from trimtab.model.errors import Conflict, Exists, Gone, Terminal
+from trimtab.model.kinds import EVENT, Kind, ObjectKey
+from trimtab.model.plan import Create, Delete, Patch, Plan, Replace, controller_uid
+
+logger = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+_EMITTED_LIMIT = 10_000
+
+
+class NameTaken(Terminal):
+    """An object of the wanted name exists and is not ours; it is left untouched."""
+
+    def __init__(self, kind: Kind, name: str) -> None:
+        super().__init__(
+            "NameConflict",
+            f"{kind} {name} exists and was not made for this object; "
+            "rename or delete it, or rename this object",
+        )
+
+
+class Executor:
+    def __init__(self, client: Client, cache: Cache, guard: StalenessGuard) -> None:
+        self._client = client
+        self._cache = cache
+        self._guard = guard
+        self._emitted: OrderedDict[str, None] = OrderedDict()
+
+    async def carry_out(self, kind: Kind, subject: Object, plan: Plan, now: datetime) -> bool:
+        """Do everything the plan says for ``subject``; True if anything but Events was written."""
+        by = ObjectKey(kind.name, subject["metadata"]["namespace"], subject["metadata"]["name"])
+        written = False
+        if plan.status is not None:
+            subject = await self._write_status(by, kind, subject, plan.status)
+            written = True
+        for child in plan.children:
+            written |= await self._write_child(by, child)
+        for deletion in plan.deletions:
+            written |= await self._delete(by, deletion)
+        await self._emit_events(kind, subject, now)
+        return written
+
+    async def _write_status(
+        self, by: ObjectKey, kind: Kind, subject: Object, status: Mapping[str, Any]
+    ) -> Object:
+        meta = subject["metadata"]
+        body = {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "metadata": {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion")},
+            "spec": subject["spec"],
+            "status": status,
+        }
+        return await self._send(by, kind, body, self._client.replace(kind, body, subresource="status"))
+
+    async def _write_child(self, by: ObjectKey, child: Create | Replace | Patch) -> bool:
+        match child:
+            case Create():
+                return await self._create(by, child)
+            case Replace():
+                await self._send(by, child.kind, child.body, self._client.replace(child.kind, child.body))
+            case Patch():
+                await self._patch(by, child)
+        return True
+
+    async def _create(self, by: ObjectKey, create: Create) -> bool:
+        try:
+            await self._send(by, create.kind, create.body, self._client.create(create.kind, create.body))
+        except Exists:
+            await self._accept_only_ours(create)
+        return True
+
+    async def _accept_only_ours(self, create: Create) -> None:
+        meta = create.body["metadata"]
+        live = await self._client.find(create.kind, meta["namespace"], meta["name"])
+        if live is None:
+            raise Conflict(f"{create.kind} {meta['name']} vanished while it was compared")
+        self._cache.put(create.kind, live)
+        if is_ours(create, live):
+            return
+        if create.redecide_if_foreign:
+            raise Conflict(f"{create.kind} {meta['name']} is another's")
+        raise NameTaken(create.kind, meta["name"])
+
+    async def _patch(self, by: ObjectKey, patch: Patch) -> None:
+        guarded = {"metadata": {"uid": patch.uid, "resourceVersion": patch.resource_version}, **patch.changes}
+        subject = {"metadata": {"namespace": patch.namespace, "name": patch.name}}
+        request = self._client.merge_patch(patch.kind, patch.namespace, patch.name, guarded)
+        await self._send(by, patch.kind, subject, request)
+
+    async def _delete(self, by: ObjectKey, deletion: Delete) -> bool:
+        try:
+            await self._client.delete(
+                deletion.kind,
+                deletion.namespace,
+                deletion.name,
+                uid=deletion.uid,
+                resource_version=deletion.resource_version,
+            )
+        except Gone:
+            self._cache.drop(ObjectKey(deletion.kind.name, deletion.namespace, deletion.name))
+        except (NoAnswer, Conflict):
+            self._guard.lost(by, deletion.kind, deletion.namespace, deletion.name)
+            raise
+        return True
+
+    async def _send(
+        self, by: ObjectKey, kind: Kind, body: Mapping[str, Any], request: Awaitable[Object]
+    ) -> Object:
+        """Await one write and tell the guard what came of it."""
+        meta = body["metadata"]
+        try:
+            answer = await request
+        except (NoAnswer, Conflict):
+            # Unknown outcome, or our copy is older than the server's: the next pass reads it live first.
+            self._guard.lost(by, kind, meta["namespace"], meta["name"])
+            raise
+        self._guard.wrote(by, kind, answer)
+        self._cache.put(kind, answer)
+        return answer
+
+    async def _emit_events(self, kind: Kind, subject: Object, now: datetime) -> None:
+        for entry in history.recent(subject.get("status", {}), now):
+            name = names.event(subject["metadata"]["uid"], entry["id"])
+            if name not in self._emitted:
+                await self._emit(_event(kind, subject, entry, name))
+                self._emitted[name] = None
+            if len(self._emitted) > _EMITTED_LIMIT:
+                self._emitted.popitem(last=False)
+
+    async def _emit(self, event: Object) -> None:
+        try:
+            await self._client.create(EVENT, event)
+        except Exists:
+            return
+        except Refused as error:
+            # A terminating namespace takes no Events; nothing depends on them.
+            logger.warning("event refused: %s", error)
+
+
+def is_ours(create: Create, live: Mapping[str, Any]) -> bool:
+    """Whether the live object carries the identity that the planned one has."""
+    path, expected = create.identity
+    if path == ("controller",):
+        return controller_uid(live) == expected
+    value: Any = live
+    for part in path:
+        value = value.get(part, {}) if isinstance(value, Mapping) else {}
+    return bool(value == expected)
+
+
+def _event(kind: Kind, subject: Object, entry: Mapping[str, Any], name: str) -> Object:
+    meta = subject["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": meta["namespace"]},
+        "involvedObject": {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "uid": meta["uid"],
+        },
+        "type": entry["type"],
+        "reason": entry["reason"],
+        "message": entry["message"],
+        "firstTimestamp": entry["time"],
+        "lastTimestamp": entry["time"],
+        "count": 1,
+        "source": {"component": names.FIELD_MANAGER},
+        "reportingComponent": "trimtab.dev/operator",
+        "reportingInstance": names.FIELD_MANAGER,
+    }

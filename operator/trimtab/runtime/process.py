@@ -1,0 +1,176 @@
+"""The operator process: probes first, then the election, then (as leader) watches, sweep and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+import uuid
+from contextlib import suppress
+
+import kopf
+
+from trimtab.cluster.cache import Cache
+from trimtab.cluster.client import Client
+from trimtab.cluster.staleness import StalenessGuard
+from trimtab.runtime import handlers
+from trimtab.runtime.election import Election
+from trimtab.runtime.executor import Executor
+from trimtab.runtime.loop import Loop, beat_forever
+from trimtab.runtime.metrics import Metrics
+from trimtab.runtime.probes import Health, ProbeServer
+from trimtab.runtime.queue import WorkQueue
+from trimtab.runtime.reconcilers import reconcilers
+from trimtab.runtime.settings import OperatorConfiguration
+from trimtab.runtime.sweep import Sweep
+from trimtab.sources.registry import RegistrySource
+
+logger = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_SECONDS = 30.0
+FINISH_SECONDS = 5.0
+
+
+class Operator:
+    def __init__(self, configuration: OperatorConfiguration) -> None:
+        self._configuration = configuration
+        self._metrics = Metrics()
+        self._health = Health()
+        self._cache = Cache()
+        self._guard = StalenessGuard(self._cache)
+        self._queue = WorkQueue()
+
+    async def run(self) -> None:
+        """Runs until SIGTERM, loss of the Lease (raises) or a failure of any part (raises)."""
+        probes = ProbeServer(self._health, self._metrics, self._refresh_metrics)
+        await probes.start(self._configuration.probe_host, self._configuration.probe_port)
+        client = await Client.connect(
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request
+        )
+        election_client = await Client.connect(timeout_seconds=3.0)
+        beat = asyncio.create_task(beat_forever(self._beat))
+        try:
+            await self._elect(election_client, client)
+        finally:
+            beat.cancel()
+            await client.close()
+            await election_client.close()
+            await probes.stop()
+
+    async def _elect(self, election_client: Client, client: Client) -> None:
+        configuration = self._configuration
+        election = Election(
+            election_client.api,
+            name=configuration.lease_name,
+            namespace=configuration.lease_namespace,
+            identity=configuration.identity or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            health=self._health,
+        )
+        running = asyncio.create_task(election.run(lambda: self._lead(client)))
+        stop = _on_sigterm()
+        await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            return
+        running.result()
+
+    async def _lead(self, client: Client) -> None:
+        """Everything that only the leader does; returns after a clean stop by signal."""
+        self._metrics.leader.set(1)
+        executor = Executor(client, self._cache, self._guard)
+        events = handlers.Events(self._cache, self._guard, self._queue)
+        source = RegistrySource(self._configuration.registry_access())
+        loop = Loop(
+            client=client,
+            cache=self._cache,
+            guard=self._guard,
+            queue=self._queue,
+            executor=executor,
+            metrics=self._metrics,
+            reconcilers=reconcilers(client, self._cache, source, self._configuration.settings()),
+            beat=self._beat,
+        )
+        sweep = Sweep(
+            client=client,
+            cache=self._cache,
+            guard=self._guard,
+            namespaces=self._configuration.namespaces,
+            interval_seconds=self._configuration.sweep_seconds,
+            health=self._health,
+            metrics=self._metrics,
+            changed=events.changed,
+        )
+        synced = asyncio.Event()
+        stop = asyncio.Event()
+        watching = asyncio.create_task(self._watch(events, stop))
+        parts = [
+            watching,
+            asyncio.create_task(sweep.run(synced)),
+            *(asyncio.create_task(self._worker(loop, synced)) for _ in range(self._configuration.workers)),
+        ]
+        await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
+        source.close()
+
+    async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
+        await kopf.operator(
+            registry=handlers.registry(events),
+            settings=handlers.settings(),
+            standalone=True,
+            namespaces=list(self._configuration.namespaces),
+            stop_flag=stop,
+        )
+
+    async def _worker(self, loop: Loop, synced: asyncio.Event) -> None:
+        await synced.wait()
+        await loop.work()
+
+    def _beat(self) -> None:
+        self._health.heartbeat_at = time.monotonic()
+
+    def _refresh_metrics(self) -> None:
+        self._metrics.queue_depth.set(self._queue.depth)
+        self._metrics.queue_oldest_seconds.set(self._queue.oldest_age_seconds)
+
+
+def _on_sigterm() -> asyncio.Future[None]:
+    """Resolves on SIGTERM or SIGINT while we are a standby; as leader, kopf takes the signal over and
+    returns."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+async def _first_to_end(
+    parts: list[asyncio.Task[None]], stop: asyncio.Event, *, finish_seconds: float
+) -> None:
+    """Wait for the first part to end, stop the others (workers may finish their write), raise its error."""
+    done, pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending, timeout=finish_seconds)
+    for task in done:
+        task.result()
+
+
+def run(configuration: OperatorConfiguration) -> int:
+    """Exit code of the process: 0 after a signal, 1 otherwise."""
+    try:
+        asyncio.run(Operator(configuration).run())
+    except Exception:
+        logger.exception("the operator ends")
+        return 1
+    return 0

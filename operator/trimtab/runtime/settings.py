@@ -1,0 +1,81 @@
+"""The operator's own configuration: one YAML file, checked before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from trimtab.model.settings import RegistrySettings, Settings
+from trimtab_runtime.contract.config import RegistryAccess
+
+
+class ConfigurationError(Exception):
+    """The configuration file is wrong; the message names the field and the remedy."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True)
+
+
+class RegistryConfiguration(_Strict):
+    host: str = Field(min_length=1, max_length=253)
+    plain_http: bool = Field(default=False, alias="plainHTTP")
+    ca_bundle: Path | None = None
+    credentials_file: Path | None = None
+    read_secret: str = ""
+    push_secret: str = ""
+
+
+class OperatorConfiguration(_Strict):
+    """Everything a platform team decides; the chart writes it from its values."""
+
+    namespaces: tuple[str, ...] = Field(min_length=1, max_length=100)
+    lease_namespace: str
+    lease_name: str = "trimtab"
+    identity: str = ""
+    runtime_image: str
+    registry: RegistryConfiguration
+    probe_host: str = "0.0.0.0"
+    probe_port: int = Field(default=8080, ge=1, le=65535)
+    workers: int = Field(default=8, ge=1, le=64)
+    sweep_seconds: float = Field(default=300.0, ge=1)
+    writes_per_second: float = Field(default=50.0, gt=0)
+
+    def settings(self) -> Settings:
+        """The part that decisions depend on."""
+        registry = self.registry
+        return Settings(
+            runtime_image=self.runtime_image,
+            registry=RegistrySettings(
+                host=registry.host,
+                plain_http=registry.plain_http,
+                read_secret=registry.read_secret,
+                push_secret=registry.push_secret,
+            ),
+        )
+
+    def registry_access(self) -> RegistryAccess:
+        """How the operator's own process reaches the registry."""
+        registry = self.registry
+        return RegistryAccess(
+            host=registry.host,
+            plain_http=registry.plain_http,
+            ca_bundle=str(registry.ca_bundle or ""),
+            credentials=str(registry.credentials_file or ""),
+        )
+
+
+def load(path: Path) -> OperatorConfiguration:
+    """Raises ConfigurationError with every wrong field."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    try:
+        return OperatorConfiguration.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(f"{path}: " + "; ".join(lines)) from error

@@ -1,0 +1,1 @@
+"""Everything that talks to anything but the API server."""
