@@ -23,11 +23,12 @@ class Reason(StrEnum):
     MODEL_INVALID = "ModelInvalid"
     URI_INVALID = "UriInvalid"
     CONFIG_INVALID = "ConfigInvalid"
+    INTERRUPTED = "Interrupted"
     INTERNAL_ERROR = "InternalError"
 
 
 # A new pod may succeed where this one failed. Everything else is exit code 42: the same input fails again.
-RETRYABLE = frozenset({Reason.REGISTRY_UNAVAILABLE, Reason.INTERNAL_ERROR})
+RETRYABLE = frozenset({Reason.REGISTRY_UNAVAILABLE, Reason.INTERRUPTED, Reason.INTERNAL_ERROR})
 
 EXIT_OK = 0
 EXIT_RETRY = 1

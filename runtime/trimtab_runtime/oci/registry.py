@@ -149,8 +149,10 @@ def _push_blob(transport: Transport, layer: Layer, descriptor: Descriptor) -> No
         location = transport.location(response)
     url = f"{location}{'&' if '?' in location else '?'}digest={descriptor.digest}"
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size)}
-    if isinstance(layer.content, bytes):
-        with transport.send("PUT", url, what="the upload", headers=headers, data=layer.content):
+    if isinstance(layer.content, bytes) or descriptor.size == 0:
+        # An empty file object would be sent chunked, against the length in the header, and hang.
+        body = layer.content if isinstance(layer.content, bytes) else b""
+        with transport.send("PUT", url, what="the upload", headers=headers, data=body):
             return
     with (
         layer.content.open("rb", buffering=CHUNK_BYTES) as file,

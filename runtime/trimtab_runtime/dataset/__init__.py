@@ -1,0 +1,1 @@
+"""Data files of an Experiment: read, checked against the data contract, compared between splits."""
