@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, V1Lease, V1ObjectMeta
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection import electionconfig, leaderelection
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
@@ -51,7 +51,17 @@ class _Lock(LeaseLock):
         return found, record
 
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        return await self._renewing(super().create(name, namespace, election_record))
+        return await self._renewing(self._create(name, namespace, election_record))
+
+    async def _create(self, name: str, namespace: str, election_record: Any) -> bool:
+        # The library's own create passes pretty=True where its generated API (37.0) takes a string only.
+        lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        try:
+            await self.api_instance.create_namespaced_lease(namespace, lease)
+        except ApiException as error:
+            logger.warning("lease not created: %s %s", error.status, error.reason)
+            return False
+        return True
 
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         return await self._renewing(super().update(name, namespace, updated_record))

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import special
 
-from trimtab.stats.counts import Counts, Vector, as_table
+from trimtab.stats.counts import Counts, as_table
 
 MIN_EXPECTED = 5.0
+
+Column = tuple[float, float]  # rows of one bucket: reference, current
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +35,31 @@ def chi_square(reference: Counts, current: Counts) -> ChiSquare:
 
     Raises ValueError for malformed counts, different lengths or an empty side.
     """
-    rows = np.stack(as_table(reference, current))
-    rows = rows[:, rows.any(axis=0)]
-    cells, pooled = _pool(rows)
-    df = cells.shape[1] - 1
+    columns = [column for column in zip(*as_table(reference, current), strict=True) if any(column)]
+    cells, pooled = _pool(columns)
+    df = len(cells) - 1
     if df == 0:
         return ChiSquare(statistic=0.0, df=0, p=None, pooled=pooled)
-    expected = np.outer(cells.sum(axis=1), cells.sum(axis=0)) / cells.sum()
-    statistic = float(((cells - expected) ** 2 / expected).sum())
+    statistic = _statistic(cells)
     return ChiSquare(statistic=statistic, df=df, p=float(special.chdtrc(df, statistic)), pooled=pooled)
 
 
-def _pool(rows: Vector) -> tuple[Vector, int]:
+def _statistic(columns: list[Column]) -> float:
+    n, m = (sum(row) for row in zip(*columns, strict=True))
+    # Both rows deviate by the same amount in a column, so its two terms share one numerator.
+    return sum((p - (p + q) * n / (n + m)) ** 2 / (p + q) for p, q in columns) * (n + m) ** 2 / (n * m)
+
+
+def _pool(columns: list[Column]) -> tuple[list[Column], int]:
     """Merge rare buckets until every expected count is >= MIN_EXPECTED (or one cell is left)."""
-    totals = rows.sum(axis=0)
+    n, m = (sum(row) for row in zip(*columns, strict=True))
     # A bucket's smaller expected count is (its total) x (share of the smaller side).
-    enough = float(MIN_EXPECTED * totals.sum() / rows.sum(axis=1).min())
-    if (totals >= enough).all():
-        return rows, 0
-    cells = _cells(totals.tolist(), enough)
-    merged = np.stack([rows[:, cell].sum(axis=1) for cell in cells], axis=1)
+    enough = MIN_EXPECTED * (n + m) / min(n, m)
+    totals = [p + q for p, q in columns]
+    if min(totals) >= enough:
+        return columns, 0
+    cells = _cells(totals, enough)
+    merged = [(sum(columns[b][0] for b in cell), sum(columns[b][1] for b in cell)) for cell in cells]
     return merged, sum(len(cell) for cell in cells if len(cell) > 1)
 
 

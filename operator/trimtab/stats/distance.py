@@ -27,7 +27,7 @@ def measure(reference: Counts, current: Counts) -> Distance | None:
 
     Raises ValueError for malformed counts, different lengths or an empty reference.
     """
-    if not as_counts(current).any():
+    if not any(as_counts(current)):
         return None
     moved = psi(reference, current)
     return Distance(moved.value, moved.adjusted, chi_square(reference, current).p, moved.current_samples)
@@ -40,8 +40,8 @@ def rows_to_see(reference: Counts, *, floor: float, level: float, power: float =
     """
     counts = as_counts(reference)
     return min_samples(
-        buckets=int((counts > 0).sum()),
-        reference_samples=int(counts.sum()),
+        buckets=sum(count > 0 for count in counts),
+        reference_samples=int(sum(counts)),
         effect=floor,
         level=level,
         power=power,

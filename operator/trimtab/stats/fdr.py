@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from scipy import stats
-
 
 def benjamini_hochberg(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
     """Adjusted p-values: rejecting those <= q keeps the expected share of false rejections <= q.
@@ -13,10 +10,17 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> tuple[float | None, 
     hypothesis that was not tested: it stays None and does not count among the tests.
     Order is kept; an adjusted value is never below its p-value nor above 1.
 
+    As scipy.stats.false_discovery_control (a test compares them), without the 50 MB that importing
+    scipy.stats would keep in the operator.
+
     Raises ValueError for a p-value outside [0, 1].
     """
-    tested = [p for p in p_values if p is not None]
-    if not tested:
-        return tuple(None for _ in p_values)
-    adjusted = iter(np.asarray(stats.false_discovery_control(tested, method="bh")).tolist())
-    return tuple(None if p is None else float(next(adjusted)) for p in p_values)
+    if any(p is not None and not 0 <= p <= 1 for p in p_values):
+        raise ValueError("p-values lie in [0, 1]")
+    tested = [(p, place) for place, p in enumerate(p_values) if p is not None]
+    adjusted: list[float | None] = [None] * len(p_values)
+    smallest = 1.0
+    for rank, (p, place) in zip(range(len(tested), 0, -1), sorted(tested, reverse=True), strict=True):
+        smallest = min(smallest, p * len(tested) / rank)
+        adjusted[place] = smallest
+    return tuple(adjusted)

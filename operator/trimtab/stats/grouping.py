@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trimtab.stats.counts import Counts, Vector, as_counts
+from trimtab.stats.counts import Counts, as_counts
 
 MAX_GROUPS = 10
 
@@ -16,12 +16,13 @@ class BucketGroups:
     starts: tuple[int, ...]
     buckets: int
 
-    def merge(self, counts: Counts) -> Vector:
+    def merge(self, counts: Counts) -> list[float]:
         """Counts per group. Raises ValueError if the number of buckets is not the one grouped."""
         vector = as_counts(counts)
-        if vector.size != self.buckets:
-            raise ValueError(f"grouping is over {self.buckets} buckets, got {vector.size}")
-        return np.add.reduceat(vector, np.asarray(self.starts))
+        if len(vector) != self.buckets:
+            raise ValueError(f"grouping is over {self.buckets} buckets, got {len(vector)}")
+        ends = (*self.starts[1:], self.buckets)
+        return [sum(vector[start:end]) for start, end in zip(self.starts, ends, strict=True)]
 
 
 def quantile_groups(reference: Counts, max_groups: int = MAX_GROUPS) -> BucketGroups:
@@ -33,7 +34,7 @@ def quantile_groups(reference: Counts, max_groups: int = MAX_GROUPS) -> BucketGr
 
     Raises ValueError for malformed counts, an empty reference or max_groups < 1.
     """
-    vector = as_counts(reference)
+    vector = np.asarray(as_counts(reference))
     if max_groups < 1 or not vector.any():
         raise ValueError("need a reference with rows and max_groups >= 1")
     cumulative, first = np.unique(np.cumsum(vector), return_index=True)

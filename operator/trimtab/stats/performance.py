@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trimtab.stats.counts import Counts, Vector, as_counts
+from trimtab.stats.counts import Counts, as_counts
+
+Vector = NDArray[np.float64]
 
 # A score of exactly 0 or 1 would make one wrong label cost infinitely much.
 SCORE_CLIP = 1e-6
@@ -43,7 +46,7 @@ def bucket_scores(edges: Sequence[float], counts: Counts, sums: Sequence[float])
 
     `edges` are the B - 1 inner edges, ascending. Raises ValueError if the lengths do not fit.
     """
-    rows, totals = as_counts(counts), np.asarray(sums, dtype=np.float64)
+    rows, totals = _vector(counts), np.asarray(sums, dtype=np.float64)
     bounds = np.asarray((0.0, *edges, 1.0))
     if not rows.size == totals.size == bounds.size - 1:
         raise ValueError(f"{len(edges)} edges need {len(edges) + 1} counts and sums")
@@ -67,14 +70,14 @@ def realised(
 
     Raises ValueError for malformed counts, different lengths or fewer than 2 labels.
     """
-    wrong, right = as_counts(negatives), as_counts(positives)
+    wrong, right = _vector(negatives), _vector(positives)
     p = np.clip(np.asarray(scores, dtype=np.float64), SCORE_CLIP, 1 - SCORE_CLIP)
     if not p.shape == wrong.shape == right.shape:
         raise ValueError("scores, negatives and positives must have one entry per bucket")
     labelled = wrong + right
     if labelled.sum() < 2:
         raise ValueError("performance needs at least 2 labels")
-    asked = labelled if answered is None else as_counts(answered)
+    asked = labelled if answered is None else _vector(answered)
     weight = np.divide(asked, labelled, out=np.zeros_like(p), where=labelled > 0)
     if not (weight * labelled).any():
         weight = np.ones_like(p)  # labels only in buckets without answers: void anyway, see over_labelled
@@ -87,6 +90,10 @@ def realised(
         covered=_share(asked[labelled > 0].sum(), asked.sum()),
         over_labelled=tuple(int(bucket) for bucket in np.flatnonzero(labelled > asked)),
     )
+
+
+def _vector(counts: Counts) -> Vector:
+    return np.asarray(as_counts(counts))
 
 
 def _share(part: float, whole: float) -> float:

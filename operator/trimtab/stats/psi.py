@@ -1,8 +1,7 @@
 """Population stability index: how far a distribution over buckets moved, and how much of that is noise."""
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from trimtab.stats.counts import Counts, as_table
 
@@ -33,23 +32,25 @@ def psi(reference: Counts, current: Counts, *, pseudo_count: float | None = None
 
     Raises ValueError for malformed counts, different lengths or an empty side.
     """
-    p, q = as_table(reference, current)
-    n, m = p.sum(), q.sum()
-    used = (p > 0) | (q > 0)
-    p, q = p[used], q[used]
-    added = _pseudo_count(bool(p.all() and q.all()), pseudo_count)
-    if added:
-        p, q = p + added, q + added
-    p, q = p / p.sum(), q / q.sum()
-    value = float(((q - p) * np.log(q / p)).sum())
+    rows = as_table(reference, current)
+    n, m = sum(rows[0]), sum(rows[1])
+    cells = [(p, q) for p, q in zip(*rows, strict=True) if p or q]
+    added = _pseudo_count(all(p and q for p, q in cells), pseudo_count)
+    value = _divergence(cells, n, m, added)
     return Psi(
         value=value,
-        adjusted=value - float((p.size - 1) * (1 / n + 1 / m)),
-        buckets=p.size,
+        adjusted=value - (len(cells) - 1) * (1 / n + 1 / m),
+        buckets=len(cells),
         reference_samples=int(n),
         current_samples=int(m),
         smoothed=added > 0,
     )
+
+
+def _divergence(cells: list[tuple[float, float]], n: float, m: float, added: float) -> float:
+    total = n + added * len(cells), m + added * len(cells)
+    shares = (((p + added) / total[0], (q + added) / total[1]) for p, q in cells)
+    return sum((q - p) * math.log(q / p) for p, q in shares)
 
 
 def _pseudo_count(all_cells_filled: bool, requested: float | None) -> float:

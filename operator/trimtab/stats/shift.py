@@ -32,9 +32,9 @@ def look_at_shift(stable: Counts, candidate: Counts, groups: BucketGroups, limit
     """
     ours, theirs = groups.merge(candidate), groups.merge(stable)
     level = limits.level(1)
-    if min(ours.sum(), theirs.sum()) < limits.samples:
-        early = CanaryVerdict.INCONCLUSIVE if ours.any() else CanaryVerdict.NO_DATA
-        return ShiftLook(early, level, None, None, int(ours.sum()))
+    if min(sum(ours), sum(theirs)) < limits.samples:
+        early = CanaryVerdict.INCONCLUSIVE if any(ours) else CanaryVerdict.NO_DATA
+        return ShiftLook(early, level, None, None, int(sum(ours)))
     moved = measure(theirs, ours)
     if moved is None:
         raise ValueError("limits.samples must be at least 1")

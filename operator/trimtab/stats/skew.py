@@ -102,7 +102,7 @@ def look_at_skew(tables: Sequence[SkewTable], limits: LookLimits) -> SkewLook:
     if not tables:
         raise ValueError("a look needs at least one feature")
     level = limits.level(len(tables))
-    rows = min(int(as_counts(table.candidate.live).sum()) for table in tables)
+    rows = min(int(sum(as_counts(table.candidate.live))) for table in tables)
     if rows < limits.samples:
         return SkewLook(CanaryVerdict.INCONCLUSIVE if rows else CanaryVerdict.NO_DATA, level, ())
     features = tuple(_compare(table, limits.floor, level) for table in tables)
