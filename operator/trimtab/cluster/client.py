@@ -19,7 +19,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from trimtab import __version__
 from trimtab.model.errors import Conflict, Exists, Gone, Transient, TrimtabError
 from trimtab.model.kinds import Kind, ObjectKey
-from trimtab.model.names import FIELD_MANAGER
+from trimtab.model.names import FIELD_MANAGER, SCALE_FIELD_MANAGER
 from trimtab.model.plan import Body
 
 USER_AGENT = f"trimtab/{__version__}"
@@ -121,6 +121,32 @@ class Client:
         return await self._send(
             "PATCH", kind, path, body=changes, query=query, content_type="application/merge-patch+json"
         )
+
+    async def apply(self, kind: Kind, body: Body, *, force: bool) -> Object:
+        """Server-side apply. A uid or resourceVersion in the body that is not the server's is a Conflict."""
+        meta = body["metadata"]
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        path = kind.object_path(meta["namespace"], meta["name"])
+        try:
+            return await self._send(
+                "PATCH", kind, path, body=body, query=query, content_type="application/apply-patch+yaml"
+            )
+        except Refused as error:
+            if error.status == 422 and "uid" in error.message:  # the object was re-created under its name
+                raise Conflict(error.message) from error
+            raise
+
+    async def scale(
+        self, kind: Kind, namespace: str, name: str, replicas: int, resource_version: str
+    ) -> Object:
+        body = {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {"name": name, "namespace": namespace, "resourceVersion": resource_version},
+            "spec": {"replicas": replicas},
+        }
+        path = kind.object_path(namespace, name, "scale")
+        return await self._send("PUT", kind, path, body=body, query={"fieldManager": SCALE_FIELD_MANAGER})
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str

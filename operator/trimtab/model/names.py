@@ -5,6 +5,7 @@ from __future__ import annotations
 from trimtab.model.hashing import short_hash
 
 FIELD_MANAGER = "trimtab"
+SCALE_FIELD_MANAGER = "trimtab-scale"
 
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY = "trimtab"
@@ -12,6 +13,8 @@ LABEL_EXPERIMENT = "trimtab.dev/experiment"
 LABEL_TRIAL = "trimtab.dev/trial"
 LABEL_ATTEMPT = "trimtab.dev/attempt"
 LABEL_MODEL = "trimtab.dev/model"
+
+ANNOTATION_INTENT_HASH = "trimtab.dev/intent-hash"
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 

@@ -59,7 +59,29 @@ class Delete:
     resource_version: str
 
 
-ChildWrite = Create | Replace | Patch
+@dataclass(frozen=True)
+class Apply:
+    """Server-side apply of all fields that we want, without ``replicas``.
+
+    ``known`` is the copy decided on; its uid and resourceVersion go along, so that a deposed leader or a
+    stale reader loses. None = it is not in the cache: the executor reads live, and applies only if it is absent.
+    """
+
+    kind: Kind
+    body: Body
+    known: Body | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sets ``replicas`` through the scale subresource, guarded by the resourceVersion decided on."""
+
+    kind: Kind
+    known: Body
+    replicas: int
+
+
+ChildWrite = Create | Replace | Patch | Apply | Scale
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,24 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any
 
+from trimtab.cluster.apply import is_applied, with_intent
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client, NoAnswer, Refused
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model import history, names
 from trimtab.model.errors import Conflict, Exists, Gone, Terminal
 from trimtab.model.kinds import EVENT, Kind, ObjectKey
-from trimtab.model.plan import Create, Delete, Patch, Plan, Replace, controller_uid
+from trimtab.model.plan import (
+    Apply,
+    ChildWrite,
+    Create,
+    Delete,
+    Patch,
+    Plan,
+    Replace,
+    Scale,
+    controller_uid,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +82,14 @@ class Executor:
         }
         return await self._send(by, kind, body, self._client.replace(kind, body, subresource="status"))
 
-    async def _write_child(self, by: ObjectKey, child: Create | Replace | Patch) -> bool:
+    async def _write_child(self, by: ObjectKey, child: ChildWrite) -> bool:
         match child:
             case Create():
                 return await self._create(by, child)
+            case Apply():
+                return await self._apply(by, child)
+            case Scale():
+                await self._scale(by, child)
             case Replace():
                 await self._send(by, child.kind, child.body, self._client.replace(child.kind, child.body))
             case Patch():
@@ -99,6 +114,44 @@ class Executor:
         if create.redecide_if_foreign:
             raise Conflict(f"{create.kind} {meta['name']} is another's")
         raise NameTaken(create.kind, meta["name"])
+
+    async def _apply(self, by: ObjectKey, apply: Apply) -> bool:
+        """True if a request was needed."""
+        body = with_intent(apply.body)
+        if apply.known is None:
+            await self._only_if_absent(apply)
+            await self._send(by, apply.kind, body, self._client.apply(apply.kind, body, force=False))
+            return True
+        if is_applied(body, apply.known):
+            return False
+        meta = {**body["metadata"], **{k: apply.known["metadata"][k] for k in ("uid", "resourceVersion")}}
+        guarded = {**body, "metadata": meta}
+        await self._send(by, apply.kind, guarded, self._client.apply(apply.kind, guarded, force=True))
+        return True
+
+    async def _only_if_absent(self, apply: Apply) -> None:
+        """Absence is never concluded from the cache. What exists and is ours is taken in and decided again."""
+        meta = apply.body["metadata"]
+        live = await self._client.find(apply.kind, meta["namespace"], meta["name"])
+        if live is None:
+            return
+        self._cache.put(apply.kind, live)
+        if controller_uid(live) != controller_uid(apply.body):
+            raise NameTaken(apply.kind, meta["name"])
+        raise Conflict(f"{apply.kind} {meta['name']} was not in the cache yet")
+
+    async def _scale(self, by: ObjectKey, scale: Scale) -> None:
+        meta = scale.known["metadata"]
+        request = self._client.scale(
+            scale.kind, meta["namespace"], meta["name"], scale.replicas, meta["resourceVersion"]
+        )
+        try:
+            await request
+        except (NoAnswer, Conflict):
+            self._guard.lost(by, scale.kind, meta["namespace"], meta["name"])
+            raise
+        # The answer is a Scale, not the object: the next pass reads the object itself.
+        self._guard.lost(by, scale.kind, meta["namespace"], meta["name"])
 
     async def _patch(self, by: ObjectKey, patch: Patch) -> None:
         guarded = {"metadata": {"uid": patch.uid, "resourceVersion": patch.resource_version}, **patch.changes}

@@ -1,0 +1,72 @@
+"""When a server-side apply may be left out: pure comparison of what is wanted with what the server has.
+
+An apply is skipped only if our last intent was the same (its hash stands in an annotation) and every field
+of ours still has the value that we gave it. Fields of other managers and the server's defaults do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import InvalidOperation
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
+
+from trimtab.model.hashing import short_hash
+from trimtab.model.names import ANNOTATION_INTENT_HASH
+from trimtab.model.plan import Body
+
+_LIST_KEYS = ("name", "port", "mountPath", "key", "uid", "type")
+_QUANTITY_PARENTS = frozenset({"requests", "limits"})
+
+
+def with_intent(body: Body) -> dict[str, Any]:
+    """The body to apply: the desired fields and the hash of them."""
+    meta = dict(body["metadata"])
+    annotations = {**meta.get("annotations", {}), ANNOTATION_INTENT_HASH: short_hash(body, 16)}
+    return {**body, "metadata": {**meta, "annotations": annotations}}
+
+
+def is_applied(intended: Body, live: Body) -> bool:
+    """Whether applying ``intended`` (from `with_intent`) would change nothing of ours."""
+    return _holds(intended, live, parent="")
+
+
+def _holds(wanted: Any, live: Any, *, parent: str) -> bool:
+    match wanted:
+        case Mapping():
+            return isinstance(live, Mapping) and all(
+                key in live and _holds(value, live[key], parent=str(key))
+                if not _is_quantity(parent, value)
+                else _same_quantity(value, live.get(key))
+                for key, value in wanted.items()
+            )
+        case Sequence() if not isinstance(wanted, str):
+            return isinstance(live, Sequence) and _list_holds(wanted, live, parent=parent)
+        case _:
+            return bool(wanted == live)
+
+
+def _list_holds(wanted: Sequence[Any], live: Sequence[Any], *, parent: str) -> bool:
+    """Lists of objects are compared by their merge key where they have one, others as a whole."""
+    key = next(
+        (k for k in _LIST_KEYS if wanted and all(isinstance(w, Mapping) and k in w for w in wanted)), None
+    )
+    if key is None:
+        return len(wanted) == len(live) and all(
+            _holds(w, found, parent=parent) for w, found in zip(wanted, live, strict=True)
+        )
+    by_key = {item.get(key): item for item in live if isinstance(item, Mapping)}
+    return all(item[key] in by_key and _holds(item, by_key[item[key]], parent=parent) for item in wanted)
+
+
+def _is_quantity(parent: str, value: Any) -> bool:
+    return parent in _QUANTITY_PARENTS and isinstance(value, str | int)
+
+
+def _same_quantity(wanted: Any, live: Any) -> bool:
+    """``1000m`` is ``1``: the server stores quantities in its own form."""
+    try:
+        return bool(live is not None and parse_quantity(wanted) == parse_quantity(live))
+    except (ValueError, InvalidOperation):
+        return bool(wanted == live)
