@@ -45,14 +45,15 @@ def chi_square(reference: Counts, current: Counts) -> ChiSquare:
 
 
 def _statistic(columns: list[Column]) -> float:
-    n, m = (sum(row) for row in zip(*columns, strict=True))
+    n, m = sum(p for p, _ in columns), sum(q for _, q in columns)
     # Both rows deviate by the same amount in a column, so its two terms share one numerator.
-    return sum((p - (p + q) * n / (n + m)) ** 2 / (p + q) for p, q in columns) * (n + m) ** 2 / (n * m)
+    deviations = sum((p - (p + q) * n / (n + m)) ** 2 / (p + q) for p, q in columns)
+    return deviations * (n + m) * (n + m) / (n * m)
 
 
 def _pool(columns: list[Column]) -> tuple[list[Column], int]:
     """Merge rare buckets until every expected count is >= MIN_EXPECTED (or one cell is left)."""
-    n, m = (sum(row) for row in zip(*columns, strict=True))
+    n, m = sum(p for p, _ in columns), sum(q for _, q in columns)
     # A bucket's smaller expected count is (its total) x (share of the smaller side).
     enough = MIN_EXPECTED * (n + m) / min(n, m)
     totals = [p + q for p, q in columns]
@@ -65,19 +66,19 @@ def _pool(columns: list[Column]) -> tuple[list[Column], int]:
 
 def _cells(totals: list[float], enough: float) -> list[list[int]]:
     """Buckets of each cell: the common ones alone, the rare ones packed together in their order."""
-    common = [[bucket] for bucket, total in enumerate(totals) if total >= enough]
-    packs: list[list[int]] = []
-    open_pack: list[int] = []
+    cells: list[list[int]] = []
+    pack, filled = [], 0.0
     for bucket, total in enumerate(totals):
-        if total < enough:
-            open_pack.append(bucket)
-            if sum(totals[member] for member in open_pack) >= enough:
-                packs.append(open_pack)
-                open_pack = []
-    cells = [*common, *packs]
-    if open_pack and not cells:
-        return [open_pack]
+        if total >= enough:
+            cells.append([bucket])
+            continue
+        pack.append(bucket)
+        filled += total
+        if filled >= enough:
+            cells.append(pack)
+            pack, filled = [], 0.0
+    if not cells:
+        return [pack]
     # What is left over is too rare for a cell of its own: it joins the rarest cell.
-    rarest = min(cells, key=lambda cell: sum(totals[member] for member in cell))
-    rarest.extend(open_pack)
+    min(cells, key=lambda cell: sum(totals[bucket] for bucket in cell)).extend(pack)
     return cells

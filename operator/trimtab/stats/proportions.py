@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,7 @@ def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
 
 
+@lru_cache(maxsize=4096)
 def min_samples_for_increase(
     *, reference: Occurrences, increase: float, level: float, power: float
 ) -> int | None:
@@ -93,7 +95,7 @@ def min_samples_for_increase(
     Normal approximation of the one-sided two-proportion test (Fleiss, Levin and Paik, Statistical Methods
     for Rates and Proportions, 3rd ed., section 4.2): m is the smallest size with
     increase >= z_level sd0 + z_power sd1, and at least MIN_EXPECTED / (share to be seen).
-    None if no window size is enough for a reference of this size.
+    None if no window size is enough for a reference of this size. Memoised: the reference seldom changes.
 
     Raises ValueError unless 0 < increase, 0 < level < power < 1 and the reference has rows.
     """

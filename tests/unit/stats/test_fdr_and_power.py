@@ -45,6 +45,7 @@ def test_untested_hypotheses_do_not_count() -> None:
 @given(st.lists(PROBABILITY, min_size=1, max_size=60))
 def test_never_below_p_and_order_preserving(p: list[float]) -> None:
     adjusted = benjamini_hochberg(p)
+    assert adjusted == pytest.approx(stats.false_discovery_control(p).tolist())
     pairs = sorted((a, b) for a, b in zip(p, adjusted, strict=True) if b is not None)
     assert all(a <= b + 1e-12 <= 1 + 1e-9 for a, b in pairs)
     assert [b for _, b in pairs] == sorted(b for _, b in pairs)

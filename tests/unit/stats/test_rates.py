@@ -84,7 +84,7 @@ def test_likelihood_ratio_by_hand() -> None:
 
 
 side = st.integers(0, 400).flatmap(lambda n: st.builds(SideCounts, st.just(n), st.integers(0, n)))
-intervals = st.lists(st.tuples(side, side), max_size=12)
+intervals = st.lists(st.tuples(side, side), max_size=8)
 limits = st.sampled_from(
     [ERRORS, latency_limits(quantile=0.9), RateLimits(1.1, None, 0.01), RateLimits(3, 1.5)]
 )
@@ -98,7 +98,7 @@ def gather(rule: RateLimits, parts: list[tuple[SideCounts, SideCounts]]) -> Rate
 
 
 @PROPERTY
-@given(limits, intervals, st.integers(0, 12))
+@given(limits, intervals, st.integers(0, 8))
 def test_a_restart_changes_nothing(
     rule: RateLimits, parts: list[tuple[SideCounts, SideCounts]], at: int
 ) -> None:
