@@ -7,7 +7,7 @@ of ours still has the value that we gave it. Fields of other managers and the se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
@@ -64,9 +64,13 @@ def _is_quantity(parent: str, value: Any) -> bool:
     return parent in _QUANTITY_PARENTS and isinstance(value, str | int)
 
 
+def _quantity(value: Any) -> Decimal:
+    return Decimal(parse_quantity(value))  # type: ignore[no-untyped-call]
+
+
 def _same_quantity(wanted: Any, live: Any) -> bool:
     """``1000m`` is ``1``: the server stores quantities in its own form."""
     try:
-        return bool(live is not None and parse_quantity(wanted) == parse_quantity(live))
+        return bool(live is not None and _quantity(wanted) == _quantity(live))
     except (ValueError, InvalidOperation):
         return bool(wanted == live)

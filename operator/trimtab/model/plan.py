@@ -64,7 +64,8 @@ class Apply:
     """Server-side apply of all fields that we want, without ``replicas``.
 
     ``known`` is the copy decided on; its uid and resourceVersion go along, so that a deposed leader or a
-    stale reader loses. None = it is not in the cache: the executor reads live, and applies only if it is absent.
+    stale reader loses. None = it is not in the cache: the executor reads live, and applies only what is
+    absent.
     """
 
     kind: Kind

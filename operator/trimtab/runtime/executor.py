@@ -130,7 +130,7 @@ class Executor:
         return True
 
     async def _only_if_absent(self, apply: Apply) -> None:
-        """Absence is never concluded from the cache. What exists and is ours is taken in and decided again."""
+        """The cache proves no absence. What exists and is ours is taken in and decided again."""
         meta = apply.body["metadata"]
         live = await self._client.find(apply.kind, meta["namespace"], meta["name"])
         if live is None:
