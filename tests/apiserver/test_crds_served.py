@@ -1,0 +1,122 @@
+"""The CRDs as users meet them: strict clients, columns of kubectl, the largest object, our own models."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from tests.apiserver.samples import PLURALS, SAMPLES, Object, edited, experiment
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kubectl import KubectlFailed
+
+from trimtab.apis import crd
+from trimtab.apis.v1alpha1.meta import Resource
+
+KINDS = pytest.mark.parametrize("kind", crd.KINDS, ids=lambda kind: kind.name)
+
+
+def create(plane: ControlPlane, namespace: str, body: Object) -> Object:
+    text = plane.kubectl("create", "-n", namespace, "-f", "-", "-o", "json", stdin=json.dumps(body))
+    stored: Object = json.loads(text)
+    return stored
+
+
+@KINDS
+@pytest.mark.parametrize("path", ["unknown", "spec.unknown", "deep"])
+def test_unknown_fields_are_refused_by_name(
+    kind: crd.Kind, path: str, control_plane: ControlPlane, namespace: str
+) -> None:
+    deepest = {"Experiment": "spec.trial.env[0].unknown", "ModelVersion": "spec.signature.inputs[0].unknown"}
+    path = deepest[kind.name] if path == "deep" else path
+    body = edited(SAMPLES[kind.name](), {path: "x"})
+    with pytest.raises(KubectlFailed) as refused:
+        create(control_plane, namespace, body)
+    assert f'unknown field "{path}"' in str(refused.value)
+
+
+@KINDS
+def test_the_operator_reads_what_the_server_stores(
+    kind: crd.Kind, control_plane: ControlPlane, namespace: str
+) -> None:
+    stored = create(control_plane, namespace, SAMPLES[kind.name]())
+    parsed: Resource = kind.model.model_validate(stored)
+    assert kind.model.model_validate(parsed.to_wire()) == parsed
+    written = {**stored, "metadata": {"name": "flights-v3", "namespace": f"{namespace}"}}
+    written["spec"] = parsed.to_wire()["spec"]
+    control_plane.kubectl("delete", PLURALS[kind.name], stored["metadata"]["name"], "-n", namespace)
+    assert (
+        kind.model.model_validate(create(control_plane, namespace, written)).to_wire()["spec"]
+        == (parsed.to_wire()["spec"])
+    )
+
+
+@KINDS
+def test_applying_the_same_file_again_changes_nothing(
+    kind: crd.Kind, control_plane: ControlPlane, namespace: str
+) -> None:
+    text = yaml.safe_dump(SAMPLES[kind.name]())
+    apply = ("apply", "-n", namespace, "-f", "-", "-o", "json")
+    first, second = (json.loads(control_plane.kubectl(*apply, stdin=text)) for _ in range(2))
+    assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
+    assert first["spec"] == SAMPLES[kind.name]()["spec"]
+
+
+def test_columns_answer_is_it_fine_where_is_it_and_why(control_plane: ControlPlane, namespace: str) -> None:
+    create(control_plane, namespace, experiment())
+    status = {
+        "phase": "GateFailed",
+        "winner": 2,
+        "conditions": [
+            _condition("Ready", "False", "GateFailed"),
+            _condition("Stalled", "True", "GateFailed"),
+        ],
+    }
+    patch = json.dumps({"status": status})
+    target = ("mexp", "flights-winter", "-n", namespace)
+    control_plane.kubectl("patch", *target, "--subresource=status", "--type=merge", "-p", patch)
+    header, row = control_plane.kubectl("get", *target).splitlines()
+    assert header.split() == ["NAME", "MODEL", "READY", "PHASE", "REASON", "VERSION", "AGE"]
+    assert row.split()[:5] == ["flights-winter", "flights", "False", "GateFailed", "GateFailed"]
+
+
+def _condition(type_: str, status: str, reason: str) -> dict[str, Any]:
+    times = {"observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    return {"type": type_, "status": status, "reason": reason, "message": "", **times}
+
+
+def test_one_category_lists_all_kinds(control_plane: ControlPlane, namespace: str) -> None:
+    for kind in crd.KINDS:
+        create(control_plane, namespace, SAMPLES[kind.name]())
+    names = control_plane.kubectl("get", "trimtab", "-n", namespace, "-o", "name").split()
+    listed = {name.partition("/")[0] for name in names}
+    assert listed == {f"{PLURALS[kind.name]}.trimtab.dev".replace("s.", ".") for kind in crd.KINDS}
+
+
+def test_the_largest_experiment_is_accepted_and_updated(control_plane: ControlPlane, namespace: str) -> None:
+    """The price of the rules is bounded for the declared limits, also at run time."""
+    create(control_plane, namespace, largest_experiment())
+    patch = json.dumps({"spec": {"suspend": True}})
+    control_plane.kubectl("patch", "mexp", "largest", "-n", namespace, "--type=merge", "-p", patch)
+
+
+def largest_experiment() -> Object:
+    searched = [{"name": f"s{i:062d}", "type": "int", "min": "1", "max": "9"} for i in range(20)]
+    column = {"type": "string", "categories": [f"{i:0128d}" for i in range(100)]}
+    uses = "".join(f"$(params.{parameter['name']})" for parameter in searched[:8])
+    return edited(
+        experiment(),
+        {
+            "metadata.name": "largest",
+            "spec.dataContract.columns": {f"c{i:062d}": column for i in range(100)},
+            "spec.data[0].uri": f"oci://registry.example/{'a' * 480}:current",
+            "spec.parameters": {f"p{i:062d}": "v" * 256 for i in range(64)},
+            "spec.search.parameters": searched,
+            "spec.trial.command": ["c" * 1024] * 16,
+            "spec.trial.args": [uses.ljust(1024)] * 64,
+            "spec.trial.env": [{"name": f"E{i:0127d}", "value": "v" * 1024} for i in range(50)],
+            "spec.trial.nodeSelector": {f"example.com/k{i:060d}": "v" * 63 for i in range(16)},
+            "spec.evaluation.gates": [{"metric": "auc", "min": "0.5", "max": "0.9"}] * 10,
+        },
+    )
