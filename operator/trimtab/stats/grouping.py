@@ -1,6 +1,8 @@
-"""Merging many score buckets into few groups of about equal reference weight."""
+"""Merging adjacent score buckets: to few groups of equal weight, or to the edges two versions share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,3 +48,20 @@ def quantile_groups(reference: Counts, max_groups: int = MAX_GROUPS) -> BucketGr
     nearest = np.abs(cuts[:, None] - targets[None, :]).argmin(axis=0)
     starts = first[np.unique(nearest)] + 1
     return BucketGroups(starts=(0, *(int(start) for start in starts)), buckets=vector.size)
+
+
+def common_groups(left: Sequence[float], right: Sequence[float]) -> tuple[BucketGroups, BucketGroups]:
+    """Groupings that make counts over two different sets of interior edges comparable.
+
+    Both merge to the intervals between the edges that the two have in common, which is exact: no bucket is
+    split. Without a common edge everything is one group. Raises ValueError unless edges ascend strictly.
+    """
+    common = set(left) & set(right)
+    return _merge_to(left, common), _merge_to(right, common)
+
+
+def _merge_to(edges: Sequence[float], common: set[float]) -> BucketGroups:
+    if any(a >= b for a, b in pairwise(edges)):
+        raise ValueError("edges must ascend strictly")
+    starts = (index + 1 for index, edge in enumerate(edges) if edge in common)
+    return BucketGroups(starts=(0, *starts), buckets=len(edges) + 1)

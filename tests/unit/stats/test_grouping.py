@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.stats.grouping import MAX_GROUPS, BucketGroups, quantile_groups
+from trimtab.stats.grouping import MAX_GROUPS, BucketGroups, common_groups, quantile_groups
 
 PROPERTY = settings(max_examples=25, deadline=None)
 
@@ -49,3 +49,24 @@ def test_merging_is_additive(reference: list[int], data: st.DataObject) -> None:
     )
     sums = [a + b for a, b in zip(groups.merge(left), groups.merge(right), strict=True)]
     assert sums == groups.merge(left + right)
+
+
+EDGE_SETS = st.sets(st.integers(1, 99), max_size=20).map(lambda edges: sorted(e / 100 for e in edges))
+
+
+@PROPERTY
+@given(EDGE_SETS, EDGE_SETS, st.lists(st.floats(0, 1), max_size=30))
+def test_the_same_rows_over_other_edges_are_the_same_groups(
+    left: list[float], right: list[float], rows: list[float]
+) -> None:
+    merged = [
+        groups.merge(np.bincount(np.searchsorted(edges, rows, side="left"), minlength=len(edges) + 1))
+        for groups, edges in zip(common_groups(left, right), (left, right), strict=True)
+    ]
+    assert merged[0] == merged[1]
+    assert len(merged[0]) == len(set(left) & set(right)) + 1
+
+
+def test_edges_must_ascend() -> None:
+    with pytest.raises(ValueError, match="ascend"):
+        common_groups([0.5, 0.5], [0.5])

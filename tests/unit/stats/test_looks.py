@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.stats.grouping import quantile_groups
-from trimtab.stats.shift import look_at_shift
+from trimtab.stats.shift import ScoreTable, look_at_shift
 from trimtab.stats.skew import LookLimits, SideTable, SkewOutcome, SkewTable, look_at_skew
 from trimtab.stats.verdicts import CanaryVerdict
 
@@ -88,16 +87,32 @@ def test_any_counts_have_a_verdict(a: list[int], b: list[int], c: list[int], d: 
     assert (look.verdict is CanaryVerdict.FAIL) == bool(look.failing)
 
 
-def test_shift() -> None:
-    groups = quantile_groups([10] * 50)
-    ramp = list(range(50))
-    assert look_at_shift([20] * 50, [20] * 50, groups, LIMITS).verdict is CanaryVerdict.PASS
-    found = look_at_shift([20] * 50, ramp, groups, LIMITS)
-    assert found.verdict is CanaryVerdict.FAIL
-    assert found.psi_adjusted is not None
-    assert found.psi_adjusted > 0.1
-    assert look_at_shift([20] * 50, [1] * 50, groups, LIMITS).verdict is CanaryVerdict.INCONCLUSIVE
-    assert look_at_shift([20] * 50, [0] * 50, groups, LIMITS).verdict is CanaryVerdict.NO_DATA
+EDGES = [bucket / 50 for bucket in range(1, 50)]
+
+
+def scores(live: list[int], edges: list[float] = EDGES) -> ScoreTable:
+    return ScoreTable(edges, [10] * (len(edges) + 1), live)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "verdict", "why"),
+    [
+        ([20] * 50, CanaryVerdict.PASS, "the same scores"),
+        (list(range(50)), CanaryVerdict.FAIL, "more high scores"),
+        ([1] * 50, CanaryVerdict.INCONCLUSIVE, "too few rows: no look"),
+        ([0] * 50, CanaryVerdict.NO_DATA, "none"),
+    ],
+)
+def test_shift(candidate: list[int], verdict: CanaryVerdict, why: str) -> None:
+    assert look_at_shift(scores([20] * 50), scores(candidate), LIMITS).verdict is verdict, why
+
+
+def test_versions_with_other_edges_meet_at_the_common_ones() -> None:
+    """The candidate's 25 buckets are pairs of stable's 50, and one of its edges is its own."""
+    own = sorted([*EDGES[1::2], 0.013])
+    candidate = scores([20, 20, *[40] * 24], own)
+    found = look_at_shift(scores([20] * 50), candidate, LIMITS)
+    assert (found.verdict, found.psi_adjusted) == (CanaryVerdict.PASS, pytest.approx(-9 * 2 / 1_000))
 
 
 def test_nonsense_is_refused() -> None:
@@ -106,4 +121,4 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one feature"):
         look_at_skew([], LIMITS)
     with pytest.raises(ValueError, match="grouping"):
-        look_at_shift([1, 2], [1, 2], quantile_groups([1, 2, 3]), LIMITS)
+        look_at_shift(scores([1] * 49), scores([1] * 50), LIMITS)
