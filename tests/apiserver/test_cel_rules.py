@@ -35,7 +35,7 @@ class Refusal:
 
 @pytest.fixture(scope="module")
 def api(control_plane: ControlPlane) -> Iterator[Api]:
-    connection = config.new_client_from_config(str(control_plane.kubeconfig))
+    connection = config.new_client_from_config(str(control_plane.kubeconfig))  # type: ignore[no-untyped-call]
     yield client.CustomObjectsApi(connection)
     connection.close()
 

@@ -48,7 +48,7 @@ class Runtime(SpecModel):
 
     image: PinnedImage
     """The image that trained it, by digest."""
-    framework: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    framework: Annotated[str, StringConstraints(min_length=1, max_length=130)]
     """Framework and exact version, such as `scikit-learn==1.9.1`."""
     python: Annotated[str, StringConstraints(max_length=8, pattern="^[0-9]+\\.[0-9]+$")]
     """Python version, such as `3.11`."""
@@ -65,7 +65,7 @@ class Tensor(SpecModel):
     """Whether a value may be missing."""
 
 
-Tensors = Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=100), list_map("name")]
+Tensors = Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=256), list_map("name")]
 
 
 class Signature(SpecModel):
