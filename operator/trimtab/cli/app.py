@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from trimtab.apis import crd, reference
-from trimtab.cli import generated
+from trimtab.cli import chart_files, generated
 
 app = typer.Typer(
     name="trimtab",
@@ -50,6 +50,12 @@ def run(
 def crds(check: Check = False, out: Out = Path("crds")) -> None:
     """Write the CustomResourceDefinitions, ready for `kubectl apply -f`."""
     _generate("trimtab crds", out, {kind.file_name: crd.render(kind) for kind in crd.KINDS}, check=check)
+
+
+@app.command()
+def chart(check: Check = False, out: Out = Path("charts/trimtab/generated")) -> None:
+    """Write the generated part of the Helm chart: the rules of its Roles, and the CRDs."""
+    _generate("trimtab chart", out, chart_files.render(), check=check)
 
 
 @app.command(name="reference")

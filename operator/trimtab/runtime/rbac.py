@@ -29,7 +29,7 @@ class Grant:
     verbs: Mapping[str, str]
     subresource: str = ""
     after_failure: frozenset[str] = field(default=frozenset())
-    """Verbs that only a lost answer, a race or a restart calls for; a run without any shows no use of them."""
+    """Verbs that only a lost answer, a race or a restart calls for: a run without them does not use these."""
 
     @property
     def resource(self) -> str:

@@ -1,0 +1,160 @@
+"""The chart as Helm renders it: values that are accepted and refused, and what becomes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.helm import CHART, RENDERED_FOR, Helm, HelmFailed
+
+from trimtab.runtime import settings
+
+Object = dict[str, Any]
+VALUES = CHART / "ci" / "values.yaml"
+
+
+def render(*options: str, release: str = "trimtab") -> list[Object]:
+    """The objects of a release in namespace trimtab-system, with the values of ci/ and `options`."""
+    where = ("--namespace=trimtab-system", f"--kube-version={RENDERED_FOR}", f"--values={VALUES}")
+    text = Helm()("template", release, CHART, *where, *options)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def of_kind(objects: list[Object], kind: str) -> list[Object]:
+    return [obj for obj in objects if obj["kind"] == kind]
+
+
+def configuration(objects: list[Object], folder: Path) -> settings.OperatorConfiguration:
+    """The operator's own reader on the rendered ConfigMap."""
+    (config_map,) = of_kind(objects, "ConfigMap")
+    path = folder / "config.yaml"
+    path.write_text(config_map["data"]["config.yaml"])
+    return settings.load(path)
+
+
+def test_lint() -> None:
+    Helm()("lint", "--strict", CHART, f"--values={VALUES}", f"--kube-version={RENDERED_FOR}")
+
+
+def test_the_operator_accepts_its_configuration(tmp_path: Path) -> None:
+    config = configuration(render("--set", "registry.plainHTTP=true"), tmp_path)
+    assert config.namespaces == ("trimtab-system",)
+    assert config.lease_namespace == "trimtab-system"
+    assert config.runtime_image == "registry.example/trimtab/runtime:0.1.0"
+    assert config.registry.plain_http
+    assert config.registry.read_secret == "trimtab-registry-read"
+    assert config.registry.push_secret == "trimtab-registry-push"
+    assert config.registry_access().credentials == "/etc/trimtab/credentials/.dockerconfigjson"
+
+
+def test_without_secrets_nothing_is_mounted(tmp_path: Path) -> None:
+    objects = render("--set", "registry.readSecret=,registry.pushSecret=")
+    assert configuration(objects, tmp_path).registry.credentials_file is None
+    (deployment,) = of_kind(objects, "Deployment")
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    assert [volume["name"] for volume in volumes] == ["config"]
+
+
+def test_digests_win_over_tags(tmp_path: Path) -> None:
+    digest = "sha256:" + "a" * 64
+    objects = render("--set", f"image.tag=x,image.digest={digest},runtimeImage.digest={digest}")
+    (deployment,) = of_kind(objects, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"registry.example/trimtab/operator@{digest}"
+    assert configuration(objects, tmp_path).runtime_image == f"registry.example/trimtab/runtime@{digest}"
+
+
+def test_one_role_per_watched_namespace_and_none_across(tmp_path: Path) -> None:
+    objects = render("--set", "namespaces={ml,risk}")
+    assert configuration(objects, tmp_path).namespaces == ("ml", "risk")
+    assert not of_kind(objects, "ClusterRole") and not of_kind(objects, "ClusterRoleBinding")
+    where = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "Role")}
+    assert where == {("ml", "trimtab"), ("risk", "trimtab"), ("trimtab-system", "trimtab-election")}
+    for binding in of_kind(objects, "RoleBinding"):
+        assert (binding["metadata"]["namespace"], binding["roleRef"]["name"]) in where
+        (subject,) = binding["subjects"]
+        assert (subject["kind"], subject["name"], subject["namespace"]) == (
+            "ServiceAccount",
+            "trimtab",
+            "trimtab-system",
+        )
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "lease", "why"),
+    [
+        ("{ml}", ("ml", "trimtab"), "a second operator for the namespace finds the same Lease"),
+        ("{ml,risk}", ("trimtab-system", "other-trimtab"), "several: one Lease per release"),
+    ],
+)
+def test_where_the_lease_is(tmp_path: Path, namespaces: str, lease: tuple[str, str], why: str) -> None:
+    objects = render("--set", f"namespaces={namespaces}", release="other")
+    config = configuration(objects, tmp_path)
+    assert (config.lease_namespace, config.lease_name) == lease, why
+    (role,) = [o for o in of_kind(objects, "Role") if o["metadata"]["name"].endswith("-election")]
+    assert role["metadata"]["namespace"] == lease[0]
+    assert role["rules"][1]["resourceNames"] == [lease[1]]
+
+
+def test_pod_security_restricted() -> None:
+    (deployment,) = of_kind(render(), "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+    (account,) = of_kind(render(), "ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(("replicas", "strategy"), [(1, "Recreate"), (2, "RollingUpdate")])
+def test_replicas(replicas: int, strategy: str) -> None:
+    (deployment,) = of_kind(render("--set", f"replicas={replicas}"), "Deployment")
+    assert deployment["spec"]["replicas"] == replicas
+    assert deployment["spec"]["strategy"]["type"] == strategy
+
+
+def test_a_change_of_configuration_starts_new_pods() -> None:
+    def checksum(*options: str) -> str:
+        (deployment,) = of_kind(render(*options), "Deployment")
+        return str(deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
+
+    assert checksum() == checksum()
+    assert checksum() != checksum("--set", "registry.host=other.example")
+
+
+def test_crds_stay_and_can_be_left_out() -> None:
+    crds = of_kind(render(), "CustomResourceDefinition")
+    assert {crd["metadata"]["name"] for crd in crds} >= {
+        "experiments.trimtab.dev",
+        "modelversions.trimtab.dev",
+    }
+    assert {crd["metadata"]["annotations"]["helm.sh/resource-policy"] for crd in crds} == {"keep"}
+    assert of_kind(render("--set", "crds.install=false"), "CustomResourceDefinition") == []
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("image.repository=", "/image/repository"),
+        ("runtimeImage.repository=", "/runtimeImage/repository"),
+        ("registry.host=https://registry.example", "/registry/host"),
+        ("registry.host=registry.example/path", "/registry/host"),
+        ("registry.hots=registry.example", "hots"),
+        ("replicas=3", "/replicas"),
+        ("namespaces={Upper}", "/namespaces/0"),
+        ("namespaces={a,a}", "/namespaces"),
+        ("image.digest=sha256:short", "/image/digest"),
+        ("logLevel=loud", "/logLevel"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(option: str, named: str) -> None:
+    with pytest.raises(HelmFailed, match=named):
+        render("--set", option)

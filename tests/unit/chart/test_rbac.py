@@ -1,0 +1,69 @@
+"""The table of rights: complete for what is watched, nothing beyond, and the chart has exactly it."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from tests.cluster.helm import CHART
+
+from trimtab.cli import chart_files, generated
+from trimtab.model.kinds import EXPERIMENT, MODEL_VERSION
+from trimtab.runtime import rbac
+from trimtab.runtime.rbac import IN_LEASE_NAMESPACE, IN_WATCHED_NAMESPACES, ON_OWN_LEASE, Grant
+from trimtab.runtime.routes import WATCHED
+
+ALL = (*IN_WATCHED_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
+
+
+def _rules(text: str) -> list[dict[str, list[str]]]:
+    loaded: list[dict[str, list[str]]] = yaml.safe_load(text)
+    return loaded
+
+
+def test_generated_files_are_up_to_date() -> None:
+    assert generated.stale(CHART / "generated", chart_files.render()) == []
+
+
+def test_everything_watched_may_be_listed_and_watched() -> None:
+    allowed = {grant.resource: set(grant.verbs) for grant in IN_WATCHED_NAMESPACES}
+    for watched in WATCHED:
+        assert {"list", "watch"} <= allowed[watched.kind.plural]
+
+
+def test_users_objects_are_written_through_their_status_only() -> None:
+    writes = {"update", "patch", "delete", "deletecollection"}
+    for grant in IN_WATCHED_NAMESPACES:
+        if grant.kind in (EXPERIMENT, MODEL_VERSION) and not grant.subresource:
+            assert not writes & set(grant.verbs), grant.resource
+    statuses = {grant.kind for grant in IN_WATCHED_NAMESPACES if grant.subresource == "status"}
+    assert statuses == {EXPERIMENT, MODEL_VERSION}
+    assert "create" not in next(g.verbs for g in IN_WATCHED_NAMESPACES if g.kind == EXPERIMENT)
+
+
+@pytest.mark.parametrize("grant", ALL, ids=lambda grant: grant.resource)
+def test_nothing_that_leads_further(grant: Grant) -> None:
+    assert grant.resource not in ("secrets", "nodes", "pods/exec", "serviceaccounts", "roles", "rolebindings")
+    assert grant.kind.group != "rbac.authorization.k8s.io"
+    known = {"get", "list", "watch", "create", "update", "patch", "delete"}
+    assert set(grant.verbs) <= known, "no wildcard, no impersonate, no escalate, no bind"
+    assert all(reason for reason in grant.verbs.values())
+    assert grant.after_failure <= set(grant.verbs)
+
+
+def test_one_rule_per_resource() -> None:
+    resources = [grant.resource for grant in IN_WATCHED_NAMESPACES]
+    assert len(resources) == len(set(resources))
+
+
+def test_rendered_rules_are_the_table() -> None:
+    rules = _rules(rbac.role_rules(IN_WATCHED_NAMESPACES))
+    assert [(r["apiGroups"], r["resources"], r["verbs"]) for r in rules] == [
+        ([grant.kind.group], [grant.resource], list(grant.verbs)) for grant in IN_WATCHED_NAMESPACES
+    ]
+    assert all("resourceNames" not in rule for rule in rules)
+
+
+def test_only_the_own_lease_may_be_changed() -> None:
+    creates, changes = _rules(rbac.chart_files("the-lease")["rules-lease.yaml"])
+    assert creates["verbs"] == ["create"]
+    assert changes["resourceNames"] == ["the-lease"]
