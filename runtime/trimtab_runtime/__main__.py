@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .command import run
 from .contract import paths
-from .contract.config import Config, FetchTrial
+from .contract.config import Config, FetchTrial, PublishTrial
 from .contract.errors import ContractError, Reason
 from .contract.message import Message
 from .layout import Layout
@@ -32,6 +32,10 @@ def dispatch(verb: str, config: Config, layout: Layout) -> Message | None:
 
             fetch_trial(config, layout)
             return None
+        case "publish", PublishTrial():
+            from .publish.trial import publish_trial
+
+            return publish_trial(config, layout)
         case _:
             raise ContractError(Reason.CONFIG_INVALID, "command", f"is not for the container command {verb}")
 

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 Command = Callable[[Config], Message | None]
 
 
-class Terminated(Exception):
-    """SIGTERM: the deadline of the Job, an eviction or a deletion."""
+class Terminated(BaseException):
+    """SIGTERM: the deadline of the Job, an eviction or a deletion. No `except Exception` may swallow it."""
 
 
 def run(command: Command, config_path: Path | None, termination_log: Path) -> int:

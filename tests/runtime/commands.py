@@ -52,3 +52,12 @@ def finish(process: subprocess.Popen[str], root: Path) -> Ended:
 def run(verb: str, config: Config | str, root: Path) -> Ended:
     """Start and wait."""
     return finish(start(verb, config, root), root)
+
+
+def train(root: Path, how: str = "rows") -> Ended:
+    """The container `train`, with the training program of these tests."""
+    program = Path(__file__).with_name("train.py")
+    environment = os.environ | {paths.ROOT_ENV: str(root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(program), how]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return Ended(done.returncode, "", done.stderr)

@@ -190,19 +190,21 @@ def _check_contract(contract: DataContract, fields: Fields) -> None:
         fields.fail("columns", "must declare at least one feature besides label, time and group")
 
 
-def parse_entries(items: Sequence[Fields], *, required: Sequence[str]) -> tuple[DataEntry, ...]:
+def parse_entries(
+    items: Sequence[Fields], *, required: Sequence[str], reason: Reason = Reason.CONFIG_INVALID
+) -> tuple[DataEntry, ...]:
     """Parse pinned data entries; names are unique, and `required` splits must be there."""
     entries = tuple(_parse_entry(item) for item in items)
     names = [entry.name for entry in entries]
     splits = [entry.split for entry in entries]
     if len(set(names)) != len(names):
-        raise ContractError(Reason.CONFIG_INVALID, "data", "entry names must be unique")
+        raise ContractError(reason, "data", "entry names must be unique")
     for split in required:
         if split not in splits:
-            raise ContractError(Reason.CONFIG_INVALID, "data", f"needs an entry with split {split}")
+            raise ContractError(reason, "data", f"needs an entry with split {split}")
     for split in SINGLE_SPLITS:
         if splits.count(split) > 1:
-            raise ContractError(Reason.CONFIG_INVALID, "data", f"at most one entry may have split {split}")
+            raise ContractError(reason, "data", f"at most one entry may have split {split}")
     return entries
 
 

@@ -130,7 +130,7 @@ def parse_result(
         metrics=parse_metrics(
             fields.take("metrics"), reason=reason, field=f"{name}.metrics", max_items=MAX_RESULT_METRICS
         ),
-        data=parse_entries(list(fields.objects("data", max_items=MAX_ENTRIES)), required=()),
+        data=parse_entries(list(fields.objects("data", max_items=MAX_ENTRIES)), required=(), reason=reason),
         signature_digest=fields.digest("signatureDigest"),
         profile_digest=fields.optional_text("profileDigest", pattern=DIGEST),
         card=_parse_card_fields(fields.object("model")) if fields.take("model") is not None else None,

@@ -1,0 +1,1 @@
+"""A model as an artifact (packed) and as a folder of a pod (pulled, verified)."""

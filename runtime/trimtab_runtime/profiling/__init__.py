@@ -1,0 +1,1 @@
+"""The maths of the reference profile. Pure numpy: arrays in, contract records out."""

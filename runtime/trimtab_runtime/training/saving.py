@@ -1,0 +1,114 @@
+"""save_model: the model, its signature, and its profile on rows it has never seen."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trimtab_runtime.contract import paths
+from trimtab_runtime.contract.data import LEARNT_SPLITS
+from trimtab_runtime.contract.profile import Profile
+from trimtab_runtime.contract.result import SCORES, SKLEARN, ModelCard
+from trimtab_runtime.dataset.cells import format_time, parse_time
+from trimtab_runtime.dataset.columns import model_input
+from trimtab_runtime.dataset.leaks import shared_rows
+from trimtab_runtime.dataset.validation import Fingerprint, check_file, join
+from trimtab_runtime.layout import Layout
+from trimtab_runtime.profiling.features import profile_feature
+from trimtab_runtime.profiling.scores import performance, score_reference
+from trimtab_runtime.scoring import THRESHOLD
+
+from .splits import Split, load_split
+from .trial import data_contract, data_entries
+
+MODEL_FILE = "model.joblib"
+
+
+def save_model(
+    model: Any, *, reference: Split, score: str = SCORES[0], threshold: float = THRESHOLD
+) -> Profile:
+    """Write model/, signature.json and profile.json to /trimtab/out; returns the profile.
+
+    `model` is a fitted scikit-learn classifier of two classes (a Pipeline as a rule). `reference` holds rows
+    that neither fitting nor model selection saw: ValueError if a digest or a row is also in train or
+    validation. `score` names how probabilities are read; there is one way, `predict_proba`.
+    """
+    _check_reference(reference)
+    probabilities = positive_probability(model, reference, score)
+    profile = build_profile(reference, probabilities, threshold)
+    outputs = Layout.from_environment().outputs
+    folder = outputs / paths.MODEL_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    _dump(model, folder / MODEL_FILE)
+    (folder / paths.CARD_FILE).write_bytes(_card(score).to_bytes())
+    (outputs / paths.SIGNATURE_FILE).write_bytes(reference.signature.to_bytes())
+    (outputs / paths.PROFILE_FILE).write_bytes(profile.to_bytes())
+    return profile
+
+
+def positive_probability(model: Any, split: Split, score: str = SCORES[0]) -> npt.NDArray[np.float64]:
+    """The probability of label 1 for each row of a split."""
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {', '.join(SCORES)}")
+    if list(getattr(model, "classes_", [])) != [0, 1]:
+        raise ValueError("the model must be a fitted scikit-learn classifier of the labels 0 and 1")
+    answer = np.asarray(model.predict_proba(model_input(model, split.columns, split.signature)))
+    scores = answer[:, 1].astype(np.float64)
+    if not np.all((scores >= 0) & (scores <= 1)):
+        raise ValueError("predict_proba gave values that are not probabilities")
+    return scores
+
+
+def build_profile(reference: Split, scores: npt.NDArray[np.float64], threshold: float = THRESHOLD) -> Profile:
+    """The profile of a model on its reference rows, given its scores there."""
+    labels = reference.label.astype(np.float64)
+    times = [parse_time(cell) for cell in dict.fromkeys(reference.time)]
+    inputs = reference.signature.inputs
+    return Profile(
+        data_digest=reference.digests[0],
+        rows=len(labels),
+        span=(format_time(min(times)), format_time(max(times))) if times else None,
+        signature_digest=reference.signature.digest,
+        features={
+            tensor.name: profile_feature(
+                reference.columns[tensor.name].tolist(), is_number=tensor.datatype in ("FP64", "INT64")
+            )
+            for tensor in inputs
+        },
+        score=score_reference(labels, scores, threshold),
+        performance=performance(labels, scores),
+    )
+
+
+def _check_reference(reference: Split) -> None:
+    contract = data_contract()
+    learnt = {entry.digest: entry.split for entry in data_entries() if entry.split in LEARNT_SPLITS}
+    for digest in reference.digests:
+        if digest in learnt:
+            raise ValueError(f"the reference is the data of split {learnt[digest]}: hold rows out for it")
+
+    def fingerprint(split: Split) -> Fingerprint:
+        return join([check_file(file, file.name, contract) for file in split.files])
+
+    held_out = fingerprint(reference)
+    for name in dict.fromkeys(learnt.values()):
+        shared = shared_rows(held_out, fingerprint(load_split(name)))
+        if shared:
+            raise ValueError(f"{shared} rows of the reference are also in split {name}: hold rows out for it")
+
+
+def _card(score: str) -> ModelCard:
+    import sklearn
+
+    major, minor, _ = platform.python_version_tuple()
+    framework = f"scikit-learn=={sklearn.__version__}"
+    return ModelCard(SKLEARN, framework, f"{major}.{minor}", MODEL_FILE, score)
+
+
+def _dump(model: Any, path: Any) -> None:
+    import joblib
+
+    joblib.dump(model, path)
