@@ -34,13 +34,13 @@ class Cache:
         self._by_model: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return self._objects.get(ObjectKey(kind.name, namespace, name))
+        return self._objects.get(ObjectKey(kind.id, namespace, name))
 
     def at(self, key: ObjectKey) -> Object | None:
         return self._objects.get(key)
 
     def of(self, kind: Kind) -> list[Object]:
-        return [obj for key, obj in self._objects.items() if key.kind == kind.name]
+        return [obj for key, obj in self._objects.items() if key.kind == kind.id]
 
     def owned_by(self, uid: str, kind: Kind) -> list[Object]:
         """Objects whose controller is ``uid``, by name."""
@@ -48,7 +48,7 @@ class Cache:
 
     def of_model(self, kind: Kind, namespace: str, model: str) -> list[Object]:
         """Objects labelled with the model's name."""
-        return self._sorted(self._by_model.get((kind.name, namespace, model), ()), kind)
+        return self._sorted(self._by_model.get((kind.id, namespace, model), ()), kind)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -56,7 +56,7 @@ class Cache:
     def put(self, kind: Kind, obj: Mapping[str, Any]) -> bool:
         """Take in a copy; False if it is not newer than what is known (or was seen deleted)."""
         meta = obj["metadata"]
-        key = ObjectKey(kind.name, meta["namespace"], meta["name"])
+        key = ObjectKey(kind.id, meta["namespace"], meta["name"])
         version = meta["resourceVersion"]
         known = self._objects.get(key)
         if known is not None and not is_newer(version, known["metadata"]["resourceVersion"]):
@@ -72,7 +72,7 @@ class Cache:
     def remove(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A DELETED event: leaves a tombstone, so that a late older copy does not raise the dead."""
         meta = obj["metadata"]
-        key = ObjectKey(kind.name, meta["namespace"], meta["name"])
+        key = ObjectKey(kind.id, meta["namespace"], meta["name"])
         known = self._objects.get(key)
         if known is not None and known["metadata"]["uid"] != meta["uid"]:
             return  # re-created meanwhile under the same name
@@ -93,7 +93,7 @@ class Cache:
         ghosts = [
             key
             for key, obj in self._objects.items()
-            if (key.kind, key.namespace) == (kind.name, namespace)
+            if (key.kind, key.namespace) == (kind.id, namespace)
             and key not in seen
             and not is_newer(obj["metadata"]["resourceVersion"], list_version)
         ]
@@ -101,7 +101,7 @@ class Cache:
         for key in ghosts:
             self._forget(key)
         self._tombstones = {
-            k: v for k, v in self._tombstones.items() if (k.kind, k.namespace) != (kind.name, namespace)
+            k: v for k, v in self._tombstones.items() if (k.kind, k.namespace) != (kind.id, namespace)
         }
         return dropped
 
@@ -123,7 +123,7 @@ class Cache:
         _discard(self._by_model, (key.kind, key.namespace, model), key)
 
     def _sorted(self, keys: Iterable[ObjectKey], kind: Kind) -> list[Object]:
-        return [self._objects[key] for key in sorted(keys) if key.kind == kind.name]
+        return [self._objects[key] for key in sorted(keys) if key.kind == kind.id]
 
 
 def _discard(index: defaultdict[Any, set[ObjectKey]], at: Any, key: ObjectKey) -> None:

@@ -217,4 +217,4 @@ def _error(verb: str, path: str, status: int, answer: Object) -> TrimtabError:
 
 
 def key_of(kind: Kind, obj: Body) -> ObjectKey:
-    return ObjectKey(kind.name, obj["metadata"]["namespace"], obj["metadata"]["name"])
+    return ObjectKey(kind.id, obj["metadata"]["namespace"], obj["metadata"]["name"])

@@ -23,12 +23,12 @@ class StalenessGuard:
     def wrote(self, by: ObjectKey, kind: Kind, answer: Mapping[str, Any]) -> None:
         """Remember the version that a write of the key ``by`` returned."""
         meta = answer["metadata"]
-        target = ObjectKey(kind.name, meta["namespace"], meta["name"])
+        target = ObjectKey(kind.id, meta["namespace"], meta["name"])
         self._written[by][target] = (meta["uid"], meta["resourceVersion"])
 
     def lost(self, by: ObjectKey, kind: Kind, namespace: str, name: str) -> None:
         """A write without an answer: it may have happened."""
-        self._unknown[by][ObjectKey(kind.name, namespace, name)] = kind
+        self._unknown[by][ObjectKey(kind.id, namespace, name)] = kind
 
     def unknown(self, by: ObjectKey) -> list[tuple[ObjectKey, Kind]]:
         return list(self._unknown.get(by, {}).items())
@@ -53,7 +53,7 @@ class StalenessGuard:
     def swept(self, kind: Kind) -> None:
         """A LIST of the kind is in the cache: it showed everything written before it."""
         for by in list(self._written):
-            for target in [t for t in self._written[by] if t.kind == kind.name and not self._cache.at(t)]:
+            for target in [t for t in self._written[by] if t.kind == kind.id and not self._cache.at(t)]:
                 self._discard(self._written, by, target)
 
     def _caught_up(self, target: ObjectKey, uid: str, version: str) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trimtab.apis.v1alpha1.experiment_status import ChampionStatus, EvaluationStatus, TrialStatus
-from trimtab.experiment import pods
+from trimtab.experiment import jobs
 from trimtab.experiment.observed import ExperimentObserved
-from trimtab.experiment.pods import Json, mount, own_container, scratch, user_container
-from trimtab.model import names
+from trimtab.model import names, pods
 from trimtab.model.plan import Create
+from trimtab.model.pods import Json, mount, own_container, scratch, user_container
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.artifact import parse_uri
 from trimtab_runtime.contract.config import (
@@ -89,10 +89,10 @@ def trial_job(observed: ExperimentObserved, trial: TrialStatus) -> Create:
         code=Code(spec.code.repository, spec.code.revision) if spec.code else Code(),
         image=spec.trial.image,
     )
-    return pods.job(
+    return jobs.job(
         name=names.trial_job(observed.name, trial.index, trial.attempt),
         owner=observed.body,
-        labels=pods.labels(observed.name, spec.model, trial.attempt, trial=trial.index),
+        labels=jobs.labels(observed.name, spec.model, trial.attempt, trial=trial.index),
         template=spec.trial,
         init_containers=[
             own_container(
@@ -161,10 +161,10 @@ def evaluation_job(observed: ExperimentObserved, winner: TrialStatus, evaluation
         mount("labels", paths.LABELS, read_only=True),
         *(mount(f"scores-{side}", paths.SCORES / side, read_only=True) for side, _, _ in sides),
     ]
-    return pods.job(
+    return jobs.job(
         name=names.evaluation_job(observed.name, attempt),
         owner=observed.body,
-        labels=pods.labels(observed.name, spec.model, attempt),
+        labels=jobs.labels(observed.name, spec.model, attempt),
         template=spec.trial,
         init_containers=[
             own_container(

@@ -15,6 +15,12 @@ class Kind:
     version: str
     name: str
     plural: str
+    alias: str = ""
+
+    @property
+    def id(self) -> str:
+        """The kind's name, unique among all kinds here: our Deployment and that of apps/v1 are two."""
+        return self.alias or self.name
 
     @property
     def api_version(self) -> str:
@@ -31,17 +37,24 @@ class Kind:
         return f"{self.collection_path(namespace)}/{name}{suffix}"
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.plural}.{self.group}" if self.group else self.name
 
 
 EXPERIMENT = Kind(GROUP, VERSION, "Experiment", "experiments")
 MODEL_VERSION = Kind(GROUP, VERSION, "ModelVersion", "modelversions")
 
+DEPLOYMENT = Kind(GROUP, VERSION, "Deployment", "deployments")
+
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")
+CONTROLLER_REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 JOB = Kind("batch", "v1", "Job", "jobs")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 POD = Kind("", "v1", "Pod", "pods")
+REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
+SERVICE = Kind("", "v1", "Service", "services")
+WORKLOAD = Kind("apps", "v1", "Deployment", "deployments", alias="Workload")
 
 
 @dataclass(frozen=True, order=True)

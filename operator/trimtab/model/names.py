@@ -13,6 +13,8 @@ LABEL_EXPERIMENT = "trimtab.dev/experiment"
 LABEL_TRIAL = "trimtab.dev/trial"
 LABEL_ATTEMPT = "trimtab.dev/attempt"
 LABEL_MODEL = "trimtab.dev/model"
+LABEL_DEPLOYMENT = "trimtab.dev/deployment"
+LABEL_REVISION = "trimtab.dev/revision"
 
 ANNOTATION_INTENT_HASH = "trimtab.dev/intent-hash"
 
@@ -21,6 +23,7 @@ JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 CONTAINER_FETCH = "fetch"
 CONTAINER_TRAIN = "train"
 CONTAINER_PUBLISH = "publish"
+CONTAINER_SERVER = "server"
 
 KEY_HIGH_WATER = "highWater"
 
@@ -50,6 +53,24 @@ def model_version(model: str, version: int) -> str:
 def model_repository(model: str) -> str:
     """Repository of a model's artifacts in the operator's registry; a pod never chooses it."""
     return f"{model}/models"
+
+
+def workload(deployment: str, revision: str) -> str:
+    """apps/v1 Deployment and ControllerRevision of a revision; never the parent's own name."""
+    return f"{deployment}-{revision}"
+
+
+def revision_selector(deployment: str, revision: str) -> dict[str, str]:
+    """Labels that exactly the pods of one revision carry."""
+    return {LABEL_DEPLOYMENT: deployment, LABEL_REVISION: revision}
+
+
+def serving_labels(deployment: str, model: str, revision: str) -> dict[str, str]:
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_MODEL: model,
+        **revision_selector(deployment, revision),
+    }
 
 
 def event(subject_uid: str, entry_id: str) -> str:

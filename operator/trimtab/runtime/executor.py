@@ -57,7 +57,7 @@ class Executor:
 
     async def carry_out(self, kind: Kind, subject: Object, plan: Plan, now: datetime) -> bool:
         """Do everything the plan says for ``subject``; True if anything but Events was written."""
-        by = ObjectKey(kind.name, subject["metadata"]["namespace"], subject["metadata"]["name"])
+        by = ObjectKey(kind.id, subject["metadata"]["namespace"], subject["metadata"]["name"])
         written = False
         if plan.status is not None:
             subject = await self._write_status(by, kind, subject, plan.status)
@@ -169,7 +169,7 @@ class Executor:
                 resource_version=deletion.resource_version,
             )
         except Gone:
-            self._cache.drop(ObjectKey(deletion.kind.name, deletion.namespace, deletion.name))
+            self._cache.drop(ObjectKey(deletion.kind.id, deletion.namespace, deletion.name))
         except (NoAnswer, Conflict):
             self._guard.lost(by, deletion.kind, deletion.namespace, deletion.name)
             raise

@@ -29,20 +29,20 @@ class Events:
         self._cache = cache
         self._guard = guard
         self._queue = queue
-        self._by_kind = {watched.kind.name: watched for watched in WATCHED}
+        self._by_kind = {watched.kind.id: watched for watched in WATCHED}
 
     def observed(self, kind: Kind, event_type: str | None, obj: Object) -> None:
         """A watch event. ``None`` is kopf's type for objects of the first listing."""
         if event_type == "DELETED":
             meta = obj["metadata"]
             self._cache.remove(kind, obj)
-            self._guard.deleted(ObjectKey(kind.name, meta["namespace"], meta["name"]), meta["uid"])
+            self._guard.deleted(ObjectKey(kind.id, meta["namespace"], meta["name"]), meta["uid"])
         elif not self._cache.put(kind, obj):
             return  # an older copy, or our own write coming back
         self.changed(kind, obj, resync=False)
 
     def changed(self, kind: Kind, obj: Object, resync: bool) -> None:
-        for key in self._by_kind[kind.name].concerned(obj, self._cache):
+        for key in self._by_kind[kind.id].concerned(obj, self._cache):
             self._queue.add(key, resync=resync)
 
 

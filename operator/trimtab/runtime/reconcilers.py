@@ -16,6 +16,6 @@ def reconcilers(
     client: Client, cache: Cache, registry: RegistrySource, settings: Settings
 ) -> dict[str, Reconciler]:
     return {
-        EXPERIMENT.name: ExperimentReconciler(client, cache, registry, settings),
-        MODEL_VERSION.name: ModelVersionReconciler(client),
+        EXPERIMENT.id: ExperimentReconciler(client, cache, registry, settings),
+        MODEL_VERSION.id: ModelVersionReconciler(client),
     }

@@ -27,25 +27,25 @@ class Watched:
 def _experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
     """Itself, and the version that waits for this Experiment to name it."""
     meta = obj["metadata"]
-    yield ObjectKey(EXPERIMENT.name, meta["namespace"], meta["name"])
+    yield ObjectKey(EXPERIMENT.id, meta["namespace"], meta["name"])
     version = obj.get("status", {}).get("result", {}).get("modelVersion")
     if version:
-        yield ObjectKey(MODEL_VERSION.name, meta["namespace"], version)
+        yield ObjectKey(MODEL_VERSION.id, meta["namespace"], version)
 
 
 def _model_version(obj: Object, _: Cache) -> Iterable[ObjectKey]:
     meta = obj["metadata"]
-    yield ObjectKey(MODEL_VERSION.name, meta["namespace"], meta["name"])
+    yield ObjectKey(MODEL_VERSION.id, meta["namespace"], meta["name"])
     experiment = obj.get("spec", {}).get("lineage", {}).get("experiment", {}).get("name")
     if experiment:
-        yield ObjectKey(EXPERIMENT.name, meta["namespace"], experiment)
+        yield ObjectKey(EXPERIMENT.id, meta["namespace"], experiment)
 
 
 def _child_of_experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
     meta = obj["metadata"]
     name = meta.get("labels", {}).get(LABEL_EXPERIMENT)
     if name:
-        yield ObjectKey(EXPERIMENT.name, meta["namespace"], name)
+        yield ObjectKey(EXPERIMENT.id, meta["namespace"], name)
 
 
 WATCHED = (

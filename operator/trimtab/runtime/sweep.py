@@ -71,7 +71,7 @@ class Sweep:
                 self._cache.put(kind, obj)
                 self._changed(kind, obj, True)
         for ghost in self._cache.reconcile_list(kind, namespace, seen, version):
-            self._metrics.ghosts.labels(kind.name).inc()
+            self._metrics.ghosts.labels(kind.id).inc()
             self._changed(kind, ghost, True)
         self._guard.swept(kind)
 

@@ -1,4 +1,4 @@
-"""Parts of the pods that Experiments run: hardened containers, volumes, the Job around them."""
+"""Parts of the pods that Trimtab makes: hardened containers, their volumes, registry credentials."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trimtab.apis.v1alpha1.trial import TrialTemplate
-from trimtab.model import names
-from trimtab.model.kinds import EXPERIMENT, JOB
-from trimtab.model.plan import Create, controller_reference
 from trimtab.model.settings import Settings
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import Config, RegistryAccess, format_config
-from trimtab_runtime.contract.errors import EXIT_DO_NOT_RETRY
 
 UID = 65532
 
 Json = dict[str, Any]
 
-_SECURITY = {
+CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
-_POD_SECURITY = {
+POD_SECURITY = {
     "runAsNonRoot": True,
     "runAsUser": UID,
     "runAsGroup": UID,
@@ -74,7 +69,7 @@ def own_container(
         "command": ["python", "-m", "trimtab_runtime", *command],
         "env": [{"name": paths.CONFIG_ENV, "value": format_config(config)}],
         "resources": _OWN_RESOURCES,
-        "securityContext": _SECURITY,
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [*mounts, *credentials, mount("tmp", Path("/tmp"))],  # noqa: S108 - inside the container
         "terminationMessagePolicy": "File",
     }
@@ -90,7 +85,7 @@ def user_container(
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "resources": resources,
-        "securityContext": _SECURITY,
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [*mounts, mount("tmp", Path("/tmp"))],  # noqa: S108 - inside the container
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **{key: value for key, value in fields.items() if value},
@@ -110,69 +105,3 @@ def credential_volumes(settings: Settings, *secrets: str) -> list[Json]:
 
 def _secret_name(settings: Settings, secret: str) -> str:
     return settings.registry.push_secret if secret == "push" else settings.registry.read_secret
-
-
-def job(
-    *,
-    name: str,
-    owner: Mapping[str, Any],
-    labels: Mapping[str, str],
-    template: TrialTemplate,
-    init_containers: Sequence[Json],
-    container: Json,
-    volumes: Sequence[Json],
-    retries: int,
-    deadline_seconds: int,
-    default_container: str,
-) -> Create:
-    """A Job whose containers run strictly in order and whose exit code 42 is final."""
-    pod_spec = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": _POD_SECURITY,
-        "initContainers": list(init_containers),
-        "containers": [container],
-        "volumes": [*volumes, scratch("tmp")],
-        **_placement(template),
-    }
-    annotations = {"kubectl.kubernetes.io/default-container": default_container}
-    body = {
-        "apiVersion": JOB.api_version,
-        "kind": JOB.name,
-        "metadata": {
-            "name": name,
-            "namespace": owner["metadata"]["namespace"],
-            "labels": dict(labels),
-            "ownerReferences": [controller_reference(owner, EXPERIMENT)],
-        },
-        "spec": {
-            "backoffLimit": retries,
-            "activeDeadlineSeconds": deadline_seconds,
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": _FAILURE_RULES},
-            "template": {"metadata": {"labels": dict(labels), "annotations": annotations}, "spec": pod_spec},
-        },
-    }
-    return Create(JOB, body, (("controller",), owner["metadata"]["uid"]))
-
-
-_FAILURE_RULES = [
-    {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [EXIT_DO_NOT_RETRY]}},
-    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-]
-
-
-def labels(experiment: str, model: str, attempt: int, *, trial: int | None = None) -> dict[str, str]:
-    result = {
-        names.LABEL_MANAGED_BY: names.MANAGED_BY,
-        names.LABEL_EXPERIMENT: experiment,
-        names.LABEL_MODEL: model,
-        names.LABEL_ATTEMPT: str(attempt),
-    }
-    return result | ({names.LABEL_TRIAL: str(trial)} if trial is not None else {})
-
-
-def _placement(template: TrialTemplate) -> Json:
-    wire = template.to_wire()
-    return {key: wire[key] for key in ("nodeSelector", "tolerations") if wire.get(key)}
