@@ -41,10 +41,8 @@ def run(command: Command, config_path: Path | None, termination_log: Path) -> in
     except ContractError as error:
         return _fail(Failure(attempt, error.reason, error.field, error.message), termination_log)
     except Terminated:
-        text = (
-            "ended by the kubelet before it was done: the deadline passed, or the pod was evicted or deleted"
-        )
-        return _fail(Failure(attempt, Reason.INTERNAL_ERROR, "", text), termination_log)
+        text = "stopped before it was done: the deadline passed, or the pod was evicted or deleted"
+        return _fail(Failure(attempt, Reason.INTERRUPTED, "", text), termination_log)
     except Exception as error:
         log.exception("this is a bug of the runtime, or the node is failing")
         text = f"{type(error).__name__}; the container's log has the traceback"

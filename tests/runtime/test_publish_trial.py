@@ -283,7 +283,7 @@ def test_sigterm_leaves_a_message(pod: tuple[Path, PublishTrial], own_registry: 
     process.stderr.readline()
     process.terminate()
     ended = finish(process, root)
-    assert (ended.code, ended.failure.reason) == (1, Reason.INTERRUPTED)
+    assert (ended.code, ended.failure.reason) == (1, Reason.INTERRUPTED), ended.log
 
 
 def test_the_signature_is_the_contract_features(world: World) -> None:
