@@ -1,8 +1,12 @@
 """How long one drift window takes to judge: 50 features of 20 buckets, target < 5 ms (median).
 
+The target is held against processor time, since other work on the machine adds to wall time only; both are
+printed, with the load.
+
 Run: python tests/bench/drift_window.py
 """
 
+import os
 import statistics
 import sys
 import time
@@ -33,25 +37,32 @@ def window(rows: int) -> list[FeatureTable]:
     ]
 
 
-def median_milliseconds(work: Callable[[], object]) -> float:
+def median_milliseconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     taken = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = clock()
         work()
-        taken.append(1_000 * (time.perf_counter() - start))
+        taken.append(1_000 * (clock() - start))
     return statistics.median(taken)
 
 
 def main() -> int:
     tables, limits = window(600), DriftLimits()
-    drift = median_milliseconds(lambda: judge_features(tables, limits))
     evidence = add_interval(
         no_evidence(error_limits()), stable=SideCounts(950, 5), candidate=SideCounts(50, 1)
     )
-    verdict = median_milliseconds(lambda: judge(evidence, alpha=0.0125))
-    horizon = median_milliseconds(lambda: samples_to_verdict(evidence, alpha=0.0125))
-    print(f"drift window, 50 features x 20 buckets: {drift:.2f} ms (target < {TARGET_MILLISECONDS:g} ms)")
-    print(f"canary metric: verdict {verdict:.2f} ms, samples to verdict {horizon:.2f} ms")
+    cases: dict[str, Callable[[], object]] = {
+        "drift window, 50 features x 20 buckets": lambda: judge_features(tables, limits),
+        "canary metric, verdict": lambda: judge(evidence, alpha=0.0125),
+        "canary metric, samples to verdict": lambda: samples_to_verdict(evidence, alpha=0.0125),
+    }
+    processor = {name: median_milliseconds(work, time.process_time) for name, work in cases.items()}
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, medians of {REPEATS}, ms")
+    for name, work in cases.items():
+        wall = median_milliseconds(work, time.perf_counter)
+        print(f"{name:40} processor {processor[name]:6.2f}  wall {wall:6.2f}")
+    drift = processor["drift window, 50 features x 20 buckets"]
+    print(f"target: a drift window takes < {TARGET_MILLISECONDS:g} ms of processor time")
     return 0 if drift < TARGET_MILLISECONDS else 1
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from trimtab.stats.chi2 import MIN_EXPECTED, chi_square
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 
 def test_documented_example_of_scipy() -> None:

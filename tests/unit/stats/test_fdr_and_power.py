@@ -8,7 +8,7 @@ from scipy import stats
 from trimtab.stats.fdr import benjamini_hochberg
 from trimtab.stats.power import min_samples
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 PROBABILITY = st.floats(0, 1)
 

@@ -11,7 +11,7 @@ from trimtab.stats.persistence import Persistence, PersistenceRule, advance, mar
 from trimtab.stats.power import min_samples
 from trimtab.stats.verdicts import DriftVerdict, combine
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 LIMITS = DriftLimits(fdr=0.01, floor=0.1)
 UNIFORM = [1_000] * 10

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trimtab.stats.grouping import MAX_GROUPS, BucketGroups, common_groups, quantile_groups
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 counts = st.lists(st.integers(0, 1_000), min_size=1, max_size=60).filter(any)
 

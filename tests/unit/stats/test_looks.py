@@ -9,7 +9,7 @@ from trimtab.stats.shift import ScoreTable, look_at_shift
 from trimtab.stats.skew import LookLimits, SideTable, SkewOutcome, SkewTable, look_at_skew
 from trimtab.stats.verdicts import CanaryVerdict
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 LIMITS = LookLimits(alpha=0.0125, looks=2, samples=300, floor=0.1)
 REFERENCE = [300] * 20

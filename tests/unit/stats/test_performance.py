@@ -9,7 +9,7 @@ from scipy import stats
 from trimtab.stats.degradation import Metric, compare
 from trimtab.stats.performance import Estimate, bucket_scores, realised
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 SCORES = (0.1, 0.3, 0.5, 0.7, 0.9)
 

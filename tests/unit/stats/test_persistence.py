@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trimtab.stats.persistence import Mark, Persistence, PersistenceRule, advance, mark
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 A, B, C = Mark.ABOVE, Mark.BETWEEN, Mark.CLEAR
 TWO_OF_THREE = PersistenceRule()

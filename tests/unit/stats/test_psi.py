@@ -9,7 +9,7 @@ from scipy import special
 
 from trimtab.stats.psi import psi
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 _EXACT = 10**12  # counts of this total carry proportions to 1e-12
 

@@ -9,7 +9,7 @@ from trimtab.stats.proportions import Occurrences, increase, min_samples_for_inc
 from trimtab.stats.quality import QualityCheck, QualityShare, judge_quality
 from trimtab.stats.verdicts import DriftVerdict
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 
 def test_pooled_z_is_the_signed_root_of_the_chi_square() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trimtab.stats.mixtures import log_mean, prior
 from trimtab.stats.shares import log_e_above, log_e_below, upper_bound
 
-PROPERTY = settings(max_examples=25, deadline=None)
+PROPERTY = settings(max_examples=20, deadline=None)
 
 
 def test_clean_traffic_passes_close_to_the_least_possible() -> None:
@@ -55,13 +55,13 @@ def test_more_events_speak_for_a_larger_share(seen: tuple[int, int], limit: floa
 
 
 def ever_crossing(share: float, limit: float, *, below: bool, seed: int) -> float:
-    """Share of 1,000 runs whose e-value reaches 20 at one of 250 looks, every 8 trials."""
+    """Share of 1,000 runs whose e-value reaches 20 at one of 150 looks, every 8 trials."""
     generator = np.random.default_rng(seed)
-    events = np.cumsum(generator.binomial(8, share, size=(1_000, 250)), axis=1)
+    events = np.cumsum(generator.binomial(8, share, size=(1_000, 150)), axis=1)
     e_value = log_e_below if below else log_e_above
     crossing = [
         [e_value(8 * look, x, limit) >= math.log(20) for x in range(int(events[:, look - 1].max()) + 1)]
-        for look in range(1, 251)
+        for look in range(1, 151)
     ]
     crossed = [np.array(at_look)[events[:, look]] for look, at_look in enumerate(crossing)]
     return float(np.any(crossed, axis=0).mean())
