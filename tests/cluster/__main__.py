@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.cluster import binaries, provider, registry
+from tests.cluster import binaries, images, provider, registry
 from tests.cluster.cache import BUILD
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.progress import CannotContinue
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     command("load-image", _load_image, "load OCI archives into the node").add_argument(
         "archive", type=Path, nargs="+"
     )
+    command("images", _images, "build the operator and runtime images, load them if the cluster is up")
     command("programs", _programs, "build what the cache lacks").add_argument(
         "name", nargs="*", choices=[*binaries.SETS, []], help="default: all that the tests need"
     )
@@ -80,6 +81,15 @@ def _load_image(arguments: argparse.Namespace) -> None:
     for archive in arguments.archive:
         image = cluster.load_image(archive)
         print(image.name, image.by_digest)
+
+
+def _images(arguments: argparse.Namespace) -> None:
+    cluster = provider.choose(arguments.provider)
+    for built in (images.runtime(), images.operator()):
+        size = built.archive.stat().st_size / 2**20
+        print(f"{built.image.by_digest}\n  {built.image.name}  {size:.0f} MiB  {built.archive}")
+        if cluster.kubeconfig.is_file():
+            cluster.load_image(built.archive)
 
 
 def _programs(arguments: argparse.Namespace) -> None:
