@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from .contract import paths
-from .contract.config import Config, FetchModel, parse_config
+from .contract.config import Config, FetchModel, ServeModel, parse_config
 from .contract.errors import EXIT_OK, ContractError, Reason, exit_code
 from .contract.message import Failure, Message, format_message
 
@@ -63,7 +63,7 @@ def read_config(path: Path | None) -> Config:
 
 
 def _attempt_of(config: Config) -> int:
-    if isinstance(config, FetchModel):
+    if isinstance(config, FetchModel | ServeModel):
         return 0  # a serving pod has no attempts
     return config.trial.attempt if hasattr(config, "trial") else config.attempt
 

@@ -23,7 +23,7 @@ from .data import (
 )
 from .errors import ContractError, Reason
 from .result import Code, ModelPin, parse_code, parse_pin
-from .strict import CONTRACT, Fields, canonical, parse_json
+from .strict import CONTRACT, DIGEST, NAME, Fields, canonical, parse_json
 from .trial import Trial, parse_parameters, parse_trial
 
 MAX_CONFIG_BYTES = 120_000  # Linux allows 128 KiB for one environment variable
@@ -172,7 +172,36 @@ class FetchModel:
         }
 
 
-Config = FetchTrial | PublishTrial | FetchEvaluation | Predict | PublishEvaluation | FetchModel
+@dataclass(frozen=True)
+class ServeModel:
+    """`serve`: answer predictions with /trimtab/model, which must have this manifest digest.
+
+    `profile_digest` is empty for a model without a profile: then nothing is counted per feature and score,
+    and answers carry no label tokens.
+    """
+
+    model: str
+    digest: str
+    profile_digest: str = ""
+    port: int = 8080
+    max_label_age_seconds: int = 7 * 24 * 3600
+    warmup_rows: int = 32
+    max_rows: int = 1024
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "command": "serve",
+            "model": self.model,
+            "digest": self.digest,
+            "profileDigest": self.profile_digest,
+            "port": self.port,
+            "maxLabelAgeSeconds": self.max_label_age_seconds,
+            "warmupRows": self.warmup_rows,
+            "maxRows": self.max_rows,
+        }
+
+
+Config = FetchTrial | PublishTrial | FetchEvaluation | Predict | PublishEvaluation | FetchModel | ServeModel
 
 
 def format_config(config: Config) -> str:
@@ -212,6 +241,8 @@ def parse_config(text: str | bytes) -> Config:
             )
         case "fetch model":
             config = FetchModel(_parse_registry(fields), parse_pin(fields.object("model")), _deadline(fields))
+        case "serve":
+            config = _parse_serve(fields)
         case _:
             fields.fail("command", "is unknown: operator and runtime images must be of one version")
     fields.end()
@@ -253,6 +284,18 @@ def _parse_fetch_evaluation(fields: Fields) -> FetchEvaluation:
         challenger=parse_pin(fields.object("challenger")),
         champion=parse_pin(fields.object("champion")) if fields.take("champion") is not None else None,
         deadline_seconds=_deadline(fields),
+    )
+
+
+def _parse_serve(fields: Fields) -> ServeModel:
+    return ServeModel(
+        model=fields.text("model", pattern=NAME),
+        digest=fields.digest("digest"),
+        profile_digest=fields.optional_text("profileDigest", pattern=DIGEST),
+        port=fields.integer("port", low=1, high=65535),
+        max_label_age_seconds=fields.integer("maxLabelAgeSeconds", low=1, high=366 * 24 * 3600),
+        warmup_rows=fields.integer("warmupRows", low=1, high=10_000),
+        max_rows=fields.integer("maxRows", low=1, high=100_000),
     )
 
 

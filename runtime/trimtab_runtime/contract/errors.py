@@ -23,6 +23,7 @@ class Reason(StrEnum):
     MODEL_INVALID = "ModelInvalid"
     URI_INVALID = "UriInvalid"
     CONFIG_INVALID = "ConfigInvalid"
+    PAGE_INVALID = "PageInvalid"  # /metrics of a model server; never in a termination message
     INTERRUPTED = "Interrupted"
     INTERNAL_ERROR = "InternalError"
 
