@@ -51,6 +51,7 @@ class Reason(StrEnum):
     MODEL_INVALID = "ModelInvalid"
     URI_INVALID = "UriInvalid"
     CONFIG_INVALID = "ConfigInvalid"
+    INTERRUPTED = "Interrupted"
     INTERNAL_ERROR = "InternalError"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     TRAINING_FAILED = "TrainingFailed"

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trimtab.experiment.observed import JobObserved, JobState, Problem
 from trimtab.experiment.reasons import Reason
-from trimtab.experiment.results import describe
 from trimtab.model.clock import parse_time
 from trimtab.model.names import CONTAINER_PUBLISH, CONTAINER_TRAIN
+from trimtab.runtime.observe_pods import MESSAGE_CHARACTERS, container_statuses, reported, waiting
 from trimtab_runtime.contract.errors import ContractError
-from trimtab_runtime.contract.message import Failure, Message, parse_message
+from trimtab_runtime.contract.message import Message, parse_message
 
 Object = Mapping[str, Any]
-
-_WAITING = {
-    "ErrImagePull": Reason.IMAGE_PULL_ERROR,
-    "ImagePullBackOff": Reason.IMAGE_PULL_ERROR,
-    "InvalidImageName": Reason.IMAGE_PULL_ERROR,
-    "ErrImageNeverPull": Reason.IMAGE_PULL_ERROR,
-    "CreateContainerConfigError": Reason.CONTAINER_CONFIG_ERROR,
-    "CreateContainerError": Reason.CONTAINER_CONFIG_ERROR,
-}
-_USER_MESSAGE_CHARACTERS = 400
 
 
 def observe_job(job: Object, pods: Sequence[Object]) -> JobObserved:
@@ -85,22 +75,18 @@ def _failure(job: Object, pods: Sequence[Object]) -> Problem:
         return Problem(Reason.DEADLINE_EXCEEDED, "the Job took longer than its deadline allows", False)
     newest = sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
     for pod in newest:
-        for status in _container_statuses(pod):
+        for status in container_statuses(pod):
             terminated = status.get("state", {}).get("terminated")
             if terminated and terminated.get("exitCode", 0) != 0:
                 return _container_failure(status["name"], terminated)
     message = str(condition.get("message", "")) or "the Job failed and its pods are gone"
-    return Problem(Reason.JOB_FAILED, message[:_USER_MESSAGE_CHARACTERS], False)
+    return Problem(Reason.JOB_FAILED, message[:MESSAGE_CHARACTERS], False)
 
 
 def _container_failure(name: str, terminated: Object) -> Problem:
-    text = str(terminated.get("message", ""))
-    try:
-        message = parse_message(text)
-    except ContractError:
-        message = None
-    if isinstance(message, Failure):
-        return describe(message)
+    own = reported(terminated)
+    if own is not None:
+        return Problem(own[0], own[1], False)
     if terminated.get("reason") == "OOMKilled":
         return Problem(
             Reason.OUT_OF_MEMORY,
@@ -108,11 +94,12 @@ def _container_failure(name: str, terminated: Object) -> Problem:
             "raise spec.trial.resources.limits.memory",
             False,
         )
+    text = str(terminated.get("message", ""))
     last = text.strip().splitlines()[-1] if text.strip() else "it left no message"
     exit_code = terminated["exitCode"]
     return Problem(
         Reason.TRAINING_FAILED,
-        f"container {name} exited with {exit_code}: {last[:_USER_MESSAGE_CHARACTERS]}",
+        f"container {name} exited with {exit_code}: {last[:MESSAGE_CHARACTERS]}",
         False,
     )
 
@@ -120,41 +107,17 @@ def _container_failure(name: str, terminated: Object) -> Problem:
 def _waiting(pods: Sequence[Object]) -> Problem | None:
     """What keeps an active Job's pod from running, if it will not pass by itself."""
     for pod in pods:
-        problem = _container_waiting(pod) or _unschedulable(pod)
-        if problem is not None:
-            return problem
-    return None
-
-
-def _container_waiting(pod: Object) -> Problem | None:
-    for status in _container_statuses(pod):
-        waiting = status.get("state", {}).get("waiting", {})
-        reason = _WAITING.get(waiting.get("reason", ""))
-        if reason is not None:
-            message = f"container {status['name']}, image {status.get('image', '')}: {waiting['reason']}"
-            return Problem(reason, message, True)
-    return None
-
-
-def _unschedulable(pod: Object) -> Problem | None:
-    for condition in pod.get("status", {}).get("conditions", ()):
-        if (condition["type"], condition["status"]) == ("PodScheduled", "False"):
-            message = str(condition.get("message", ""))[:_USER_MESSAGE_CHARACTERS]
-            return Problem(Reason.POD_UNSCHEDULABLE, message, True)
+        found = waiting(pod)
+        if found is not None:
+            return Problem(found[0], found[1], True)
     return None
 
 
 def _image(pods: Sequence[Object]) -> str:
     """The digest-pinned reference of the train container's image, as a node reported it."""
     for pod in pods:
-        for status in _container_statuses(pod):
+        for status in container_statuses(pod):
             reference = status.get("imageID", "").removeprefix("docker-pullable://")
             if status["name"] == CONTAINER_TRAIN and "@sha256:" in reference:
                 return str(reference)
     return ""
-
-
-def _container_statuses(pod: Object) -> Iterator[Object]:
-    status = pod.get("status", {})
-    yield from status.get("initContainerStatuses", ())
-    yield from status.get("containerStatuses", ())

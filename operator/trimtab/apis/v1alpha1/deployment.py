@@ -1,0 +1,94 @@
+"""Deployment: serves one ModelVersion; what comes next replaces it only when it is ready."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from trimtab.apis.markers import ATOMIC, Rule, list_map
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.apis.v1alpha1.meta import (
+    OBJECT_NAME_RULE,
+    Deadline,
+    Digest,
+    ModelName,
+    Resource,
+    SpecModel,
+    deadline_seconds,
+)
+from trimtab.apis.v1alpha1.trial import QUALIFIED_KEYS, EnvVar, LabelValue, Resources, Toleration
+
+
+class ModelReference(SpecModel):
+    """Which version to serve: a pinned one (`version`), or the newest approved one (`follow`)."""
+
+    rules: ClassVar = (
+        Rule(
+            "has(self.version) != has(self.follow)",
+            "give either version (a pin) or follow: Approved, not both and not neither",
+        ),
+        Rule(
+            "!has(self.digest) || has(self.version)",
+            "digest belongs to a pinned version: add version, or remove digest",
+        ),
+    )
+    name: ModelName
+    """Name of the model."""
+    version: Annotated[int, Field(ge=1, le=9999999)] | None = None
+    """Number of the version to serve: the ModelVersion `<name>-v<version>`."""
+    digest: Digest | None = None
+    """Digest the pinned version must have; another one is refused instead of served."""
+    follow: Literal["Approved"] | None = None
+    """Approved: always the approved version with the highest number, and never an older one than is
+    served."""
+
+
+class Serving(SpecModel):
+    """The pods that serve. Any change but of `replicas` is a new revision, rolled out like a new version."""
+
+    replicas: Annotated[int, Field(ge=1, le=100)] = 1
+    """How many pods serve."""
+    resources: Resources = Field(default_factory=Resources)
+    """CPU, memory and other resources of the server."""
+    env: Annotated[tuple[EnvVar, ...], Field(max_length=50), list_map("name")] = ()
+    """Environment variables of the server, with literal values."""
+    node_selector: Annotated[dict[str, LabelValue], Field(max_length=16), QUALIFIED_KEYS] = Field(
+        default_factory=dict
+    )
+    """Labels a node must have to run the pods."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16), ATOMIC] = ()
+    """Taints the pods tolerate."""
+
+
+class Rollout(SpecModel):
+    """How a new revision takes over."""
+
+    progress_deadline: Deadline = "10m"
+    """How long a new revision may take until it is ready."""
+
+    @property
+    def progress_deadline_seconds(self) -> int:
+        """`progressDeadline` in whole seconds, rounded up."""
+        return deadline_seconds(self.progress_deadline)
+
+
+class DeploymentSpec(SpecModel):
+    """What to serve, and how."""
+
+    model: ModelReference
+    serving: Serving = Field(default_factory=Serving)
+    rollout: Rollout = Field(default_factory=Rollout)
+
+
+class Deployment(Resource):
+    """Serves a ModelVersion behind one Service that has the Deployment's name."""
+
+    rules: ClassVar = (
+        OBJECT_NAME_RULE,
+        Rule(
+            "self.spec.model.name == oldSelf.spec.model.name",
+            "model.name cannot change: create a new Deployment",
+        ),
+    )
+    kind: Literal["Deployment"] = "Deployment"
+    spec: DeploymentSpec
+    status: DeploymentStatus = Field(default_factory=DeploymentStatus)

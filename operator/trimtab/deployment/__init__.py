@@ -1,0 +1,1 @@
+"""Deployment, pure: what was observed -> what is to be done."""

@@ -1,0 +1,59 @@
+"""Builds what a Deployment owns: one workload per revision and one front Service. Desired fields only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trimtab.deployment.observed import DeploymentObserved, RevisionRecord
+from trimtab.deployment.template import PORT
+from trimtab.model import names
+from trimtab.model.kinds import DEPLOYMENT, SERVICE, WORKLOAD
+from trimtab.model.plan import Apply, controller_reference
+
+SERVICE_PORT = 80
+
+
+def workload(observed: DeploymentObserved, record: RevisionRecord) -> Apply:
+    """The apps/v1 Deployment of a revision, from its frozen record; replicas are set apart, through
+    /scale."""
+    labels = dict(record.template["metadata"]["labels"])
+    known = observed.workloads.get(record.revision)
+    body = {
+        "apiVersion": WORKLOAD.api_version,
+        "kind": WORKLOAD.name,
+        "metadata": {
+            "name": names.workload(observed.name, record.revision),
+            "namespace": observed.namespace,
+            "labels": labels,
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "spec": {
+            "selector": {"matchLabels": names.revision_selector(observed.name, record.revision)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
+            "template": record.template,
+        },
+    }
+    return Apply(WORKLOAD, body, known.body if known else None)
+
+
+def front_service(observed: DeploymentObserved, revision: str) -> Apply:
+    """The one Service that clients use; its selector is the only one that ever moves."""
+    body: dict[str, Any] = {
+        "apiVersion": SERVICE.api_version,
+        "kind": SERVICE.name,
+        "metadata": {
+            "name": observed.name,
+            "namespace": observed.namespace,
+            "labels": {
+                names.LABEL_MANAGED_BY: names.MANAGED_BY,
+                names.LABEL_DEPLOYMENT: observed.name,
+                names.LABEL_MODEL: observed.spec.model.name,
+            },
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "spec": {
+            "selector": names.revision_selector(observed.name, revision),
+            "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": PORT, "protocol": "TCP"}],
+        },
+    }
+    return Apply(SERVICE, body, observed.service)

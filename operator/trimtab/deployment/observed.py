@@ -1,0 +1,98 @@
+"""Everything that a decision about a Deployment may look at, as plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trimtab.apis.v1alpha1.deployment import DeploymentSpec
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.model.settings import Settings
+
+
+@dataclass(frozen=True)
+class VersionObserved:
+    """A ModelVersion of the model, as far as serving it concerns."""
+
+    name: str
+    version: int
+    digest: str
+    phase: str
+    repository: str
+    image: str
+    profile_digest: str
+
+
+@dataclass(frozen=True)
+class PodTrouble:
+    """Why a pod is not ready, in a reason and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PodObserved:
+    """A pod whose controller chain ends in one of our workloads.
+
+    ``serving`` = the front Service's endpoints hold it as ready.
+    """
+
+    name: str
+    uid: str
+    ip: str
+    ready: bool
+    deleting: bool
+    serving: bool
+    trouble: PodTrouble | None = None
+
+
+@dataclass(frozen=True)
+class RevisionRecord:
+    """What the ControllerRevision of a revision has frozen."""
+
+    revision: str
+    number: int
+    model_version: str
+    digest: str
+    template: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WorkloadObserved:
+    """The apps/v1 Deployment of one revision and its pods."""
+
+    revision: str
+    body: Mapping[str, Any]
+    replicas: int
+    ready_replicas: int
+    settled: bool
+    deleting: bool
+    pods: tuple[PodObserved, ...]
+
+    @property
+    def serving_pods(self) -> int:
+        return sum(pod.serving for pod in self.pods)
+
+    @property
+    def trouble(self) -> PodTrouble | None:
+        return next((pod.trouble for pod in self.pods if pod.trouble is not None), None)
+
+
+@dataclass(frozen=True)
+class DeploymentObserved:
+    """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    body: Mapping[str, Any]
+    spec: DeploymentSpec
+    status: DeploymentStatus
+    settings: Settings
+    versions: tuple[VersionObserved, ...] = ()
+    records: Mapping[str, RevisionRecord] = field(default_factory=dict)
+    workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
+    service: Mapping[str, Any] | None = None

@@ -1,0 +1,68 @@
+"""A Deployment's decision, and the one place that turns it into a Plan with conditions, phase and history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.reasons import Reason
+from trimtab.model import conditions, history
+from trimtab.model.conditions import Condition
+from trimtab.model.plan import ChildWrite, Delete, Plan
+
+AVAILABLE = "Available"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The next status (without conditions), its conditions, and the writes that may follow it."""
+
+    status: DeploymentStatus
+    conditions: tuple[Condition, ...]
+    children: tuple[ChildWrite, ...] = ()
+    deletions: tuple[Delete, ...] = ()
+    wake_at: datetime | None = None
+
+    def note(
+        self, entry_id: str, reason: Reason, message: str, now: datetime, *, warning: bool = False
+    ) -> Decision:
+        """The same decision with one more line of history."""
+        entries = history.append(
+            self.status.history,
+            entry_id=entry_id,
+            reason=reason,
+            message=message,
+            now=now,
+            warning=warning,
+        )
+        return replace(self, status=self.status.model_copy(update={"history": entries}))
+
+
+def available(observed: DeploymentObserved) -> Condition:
+    """Whether some revision serves, whatever else is going on."""
+    serving = sum(workload.serving_pods for workload in observed.workloads.values())
+    if serving:
+        return Condition(AVAILABLE, "True", Reason.SERVING, "requests are answered")
+    return Condition(AVAILABLE, "False", Reason.NOTHING_SERVES, "no pod is ready behind the Service")
+
+
+def finish(observed: DeploymentObserved, decision: Decision, now: datetime) -> Plan:
+    """The plan of a decision: the status is written only if it differs from the stored one."""
+    merged = conditions.merge(
+        observed.status.conditions,
+        (*decision.conditions, available(observed)),
+        generation=observed.generation,
+        now=now,
+    )
+    status = decision.status.model_copy(
+        update={"conditions": merged, "observed_generation": observed.generation}
+    )
+    wire = status.to_wire()
+    return Plan(
+        status=wire if wire != observed.status.to_wire() else None,
+        children=decision.children,
+        deletions=decision.deletions,
+        wake_at=decision.wake_at,
+    )

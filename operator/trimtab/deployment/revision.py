@@ -1,0 +1,63 @@
+"""A revision: the model digest and every field that its pods depend on, rendered once and then frozen.
+
+The hash covers what the user chose, not what it renders to: an operator that renders differently tomorrow
+makes no new revision of what runs today, because every apply reads the frozen record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trimtab.apis.v1alpha1.deployment import Serving
+from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
+from trimtab.deployment.template import RENDERER, pod_template
+from trimtab.model import names
+from trimtab.model.hashing import short_hash
+from trimtab.model.kinds import CONTROLLER_REVISION, DEPLOYMENT
+from trimtab.model.plan import Create, controller_reference
+
+HASH_CHARACTERS = 8
+_NOT_OF_THE_PODS = frozenset({"replicas"})
+
+
+def revision_of(digest: str, serving: Serving) -> str:
+    """8 hexadecimal characters; equal for equal bytes under equal settings, whatever the version is
+    called."""
+    wire = {key: value for key, value in serving.to_wire().items() if key not in _NOT_OF_THE_PODS}
+    return short_hash({"digest": digest, "serving": wire}, HASH_CHARACTERS)
+
+
+def freeze(observed: DeploymentObserved, version: VersionObserved, revision: str) -> Create:
+    """The ControllerRevision that keeps the rendered pod template of a new revision."""
+    number = max((record.number for record in observed.records.values()), default=0) + 1
+    body = {
+        "apiVersion": CONTROLLER_REVISION.api_version,
+        "kind": CONTROLLER_REVISION.name,
+        "metadata": {
+            "name": names.workload(observed.name, revision),
+            "namespace": observed.namespace,
+            "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "revision": number,
+        "data": {
+            "renderer": RENDERER,
+            "modelVersion": version.name,
+            "digest": version.digest,
+            "template": pod_template(observed, version, revision),
+        },
+    }
+    return Create(CONTROLLER_REVISION, body, (("controller",), observed.uid))
+
+
+def parse_record(obj: Mapping[str, Any]) -> RevisionRecord:
+    """A ControllerRevision of ours as the record it keeps."""
+    data = obj["data"]
+    return RevisionRecord(
+        revision=obj["metadata"]["labels"][names.LABEL_REVISION],
+        number=int(obj["revision"]),
+        model_version=data["modelVersion"],
+        digest=data["digest"],
+        template=data["template"],
+    )

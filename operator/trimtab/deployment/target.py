@@ -1,0 +1,63 @@
+"""Which version the spec asks for: an ordered chain of small checks, the first that objects says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.deployment.reasons import Reason
+from trimtab.model import names
+
+
+@dataclass(frozen=True)
+class NoTarget:
+    """Why there is nothing to roll out. ``waiting`` = may change by itself (a version may yet be
+    approved)."""
+
+    reason: Reason
+    message: str
+    waiting: bool
+
+
+def target_of(observed: DeploymentObserved) -> VersionObserved | NoTarget:
+    """The version that should serve all traffic."""
+    if observed.spec.model.follow is not None:
+        return _followed(observed)
+    return _pinned(observed)
+
+
+def _pinned(observed: DeploymentObserved) -> VersionObserved | NoTarget:
+    model = observed.spec.model
+    name = names.model_version(model.name, model.version or 0)
+    version = next((v for v in observed.versions if v.name == name), None)
+    if version is None:
+        return NoTarget(
+            Reason.MODEL_VERSION_MISSING, f"there is no ModelVersion {name}; set model.version to one", True
+        )
+    if model.digest is not None and version.digest != model.digest:
+        return NoTarget(
+            Reason.DIGEST_MISMATCH,
+            f"{name} has digest {version.digest}, model.digest asks for another; correct one of them",
+            False,
+        )
+    match version.phase:
+        case "Approved":
+            return version
+        case "Rejected":
+            return NoTarget(
+                Reason.VERSION_REJECTED, f"{name} is rejected; set model.version to another", False
+            )
+        case _:
+            return NoTarget(Reason.AWAITING_APPROVAL, f"{name} is not approved yet", True)
+
+
+def _followed(observed: DeploymentObserved) -> VersionObserved | NoTarget:
+    """The highest approved number, never below what is served."""
+    approved = [v for v in observed.versions if v.phase == "Approved"]
+    stable = observed.status.stable
+    served = next((v.version for v in observed.versions if stable and v.name == stable.model_version), 0)
+    newer = [v for v in approved if v.version >= served]
+    if not newer:
+        name = observed.spec.model.name
+        return NoTarget(Reason.AWAITING_VERSION, f"no version of model {name} is approved yet", True)
+    return max(newer, key=lambda v: v.version)

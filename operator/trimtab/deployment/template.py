@@ -1,0 +1,101 @@
+"""Renders the pod template of a revision: fetch (our image, read credentials) -> server (the version's
+image)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.model import names, pods
+from trimtab.model.pods import mount, own_container, scratch
+from trimtab_runtime.contract import paths
+from trimtab_runtime.contract.config import FetchModel, ServeModel, format_config
+from trimtab_runtime.contract.result import ModelPin
+
+RENDERER = 1
+PORT = 8080
+DRAIN_SECONDS = 10
+GRACE_SECONDS = DRAIN_SECONDS + 30
+FETCH_DEADLINE_SECONDS = 3600
+
+Json = dict[str, Any]
+
+
+def pod_template(observed: DeploymentObserved, version: VersionObserved, revision: str) -> Json:
+    """The complete template; nothing in it changes during the life of the revision."""
+    serving = observed.spec.serving
+    pin = ModelPin(version.repository, version.digest)
+    fetch = FetchModel(
+        pods.registry_access(observed.settings, push=False), pin, deadline_seconds=FETCH_DEADLINE_SECONDS
+    )
+    wire = serving.to_wire()
+    return {
+        "metadata": {
+            "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
+            "annotations": {"kubectl.kubernetes.io/default-container": names.CONTAINER_SERVER},
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": pods.POD_SECURITY,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "initContainers": [
+                own_container(
+                    names.CONTAINER_FETCH,
+                    observed.settings,
+                    fetch,
+                    ["fetch", "model"],
+                    [mount("model", paths.MODEL)],
+                    secret="read",
+                )
+            ],
+            "containers": [_server(observed, version)],
+            "volumes": [
+                scratch("model"),
+                scratch("tmp"),
+                *pods.credential_volumes(observed.settings, "read"),
+            ],
+            **{key: wire[key] for key in ("nodeSelector", "tolerations") if wire.get(key)},
+        },
+    }
+
+
+def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
+    serving = observed.spec.serving
+    config = ServeModel(
+        model=observed.spec.model.name,
+        digest=version.digest,
+        profile_digest=version.profile_digest,
+        port=PORT,
+    )
+    return {
+        "name": names.CONTAINER_SERVER,
+        "image": version.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", "trimtab_runtime", "serve"],
+        "env": [
+            *(variable.to_wire() for variable in serving.env),
+            {"name": paths.CONFIG_ENV, "value": format_config(config)},
+        ],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "resources": serving.resources.to_wire(),
+        "securityContext": pods.CONTAINER_SECURITY,
+        "volumeMounts": [
+            mount("model", paths.MODEL, read_only=True),
+            mount("tmp", Path("/tmp")),  # noqa: S108 - inside the container
+        ],
+        "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 2},
+        "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},
+        "startupProbe": _http("/v2/health/live") | {"periodSeconds": 1, "failureThreshold": 300},
+        "lifecycle": {
+            "preStop": {
+                "httpGet": {"path": f"/drain?seconds={DRAIN_SECONDS}", "port": PORT, "scheme": "HTTP"}
+            }
+        },
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _http(path: str) -> Json:
+    return {"httpGet": {"path": path, "port": PORT, "scheme": "HTTP"}, "timeoutSeconds": 2}
