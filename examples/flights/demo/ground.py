@@ -1,0 +1,65 @@
+"""What the story stands on: the cluster, its registry, the images, Trimtab by Helm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import installation
+from tests.cluster import provider, registry
+from tests.cluster.cache import BUILD
+from tests.cluster.kubectl import Kubectl
+from tests.installation import Images
+
+from flights.demo.report import Report
+from trimtab_runtime.contract.config import RegistryAccess
+from trimtab_runtime.oci import Registry as OciClient
+
+NAMESPACE = "flights"
+FOLDER = BUILD / "demo"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A cluster with Trimtab watching the namespace of the story."""
+
+    kubectl: Kubectl
+    registry: registry.Registry
+    images: Images
+    namespace: str = NAMESPACE
+
+    @property
+    def oci(self) -> OciClient:
+        """The cluster's registry as this machine reaches it."""
+        credentials = installation.write_credentials(self.registry, FOLDER / "registry-credentials.json")
+        access = RegistryAccess(self.registry.address, plain_http=True, credentials=str(credentials))
+        return OciClient(access)
+
+
+def prepare(report: Report) -> Ground:
+    """From nothing, or from whatever an earlier run left, to a namespace without a story."""
+    with report.step("cluster with DNS and registry", 15) as facts:
+        cluster = provider.choose()
+        facts["kubeconfig"] = str(cluster.up())
+        its_registry = registry.install(cluster)
+    with report.step("images built and loaded (first time: some minutes)", 30) as facts:
+        images = installation.load_images(cluster)
+        facts |= {"operator": images.operator.name, "runtime": images.runtime.name}
+    with report.step("Trimtab installed by Helm", 15):
+        installation.install(its_registry, images, [NAMESPACE])
+    ground = Ground(cluster.kubectl, its_registry, images)
+    _forget_earlier_story(report, ground)
+    return ground
+
+
+def _forget_earlier_story(report: Report, ground: Ground) -> None:
+    where = ("--namespace", ground.namespace)
+    old = ground.kubectl("delete", "experiments,modelversions", "--all", *where)
+    ground.kubectl("delete", "configmap", "--selector=trimtab.dev/model", *where)
+    for line in old.splitlines():
+        report.say(f"from an earlier run: {line}")
+
+
+def manifest_path(name: str) -> Path:
+    """Where the manifests that the demo applies can be read."""
+    return FOLDER / f"{name}.yaml"
