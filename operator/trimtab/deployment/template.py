@@ -45,7 +45,7 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
                     names.CONTAINER_FETCH,
                     observed.settings,
                     fetch,
-                    ["fetch", "model"],
+                    ["fetch"],
                     [mount("model", paths.MODEL)],
                     secret="read",
                 )

@@ -99,7 +99,7 @@ def trial_job(observed: ExperimentObserved, trial: TrialStatus) -> Create:
                 names.CONTAINER_FETCH,
                 settings,
                 fetch,
-                ["fetch", "trial"],
+                ["fetch"],
                 [mount("in", paths.IN)],
                 secret="read",
             ),
@@ -109,7 +109,7 @@ def trial_job(observed: ExperimentObserved, trial: TrialStatus) -> Create:
             names.CONTAINER_PUBLISH,
             settings,
             publish,
-            ["publish", "trial"],
+            ["publish"],
             [mount("in", paths.IN, read_only=True), mount("out", paths.OUT, read_only=True)],
             secret="push",
         ),
@@ -167,14 +167,10 @@ def evaluation_job(observed: ExperimentObserved, winner: TrialStatus, evaluation
         labels=jobs.labels(observed.name, spec.model, attempt),
         template=spec.trial,
         init_containers=[
-            own_container(
-                names.CONTAINER_FETCH, settings, fetch, ["fetch", "evaluation"], fetch_mounts, secret="read"
-            ),
+            own_container(names.CONTAINER_FETCH, settings, fetch, ["fetch"], fetch_mounts, secret="read"),
             *(_predict_container(observed, side, image, digest, attempt) for side, image, digest in sides),
         ],
-        container=own_container(
-            names.CONTAINER_PUBLISH, settings, publish, ["publish", "evaluation"], publish_mounts
-        ),
+        container=own_container(names.CONTAINER_PUBLISH, settings, publish, ["publish"], publish_mounts),
         volumes=[
             *_evaluation_volumes([side for side, _, _ in sides]),
             *pods.credential_volumes(settings, "read"),
