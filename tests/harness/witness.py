@@ -1,0 +1,112 @@
+"""Watches a namespace while something happens, and holds what it sees against rules that must always hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+from tests.harness.access import Access
+from tests.harness.api import EXPERIMENT, JOB, MODEL_VERSION, Kind
+from tests.harness.background import Background
+
+Object = dict[str, Any]
+WATCHED = (EXPERIMENT, MODEL_VERSION, JOB)
+
+
+class Witness:
+    """`with Witness(...) as witness: ...; assert witness.broken == []`.
+
+    Rules: at most one live Job per trial (and per evaluation) at any time; at most one ModelVersion per
+    Experiment; observedGeneration never falls; a terminal phase is never left; nothing is deleted unless
+    `deletions_expected`.
+    """
+
+    def __init__(
+        self, access: Access, background: Background, namespace: str, *, deletions_expected: bool = False
+    ) -> None:
+        self.broken: list[str] = []
+        self._access = access
+        self._background = background
+        self._namespace = namespace
+        self._deletions_expected = deletions_expected
+        self._live_jobs: dict[str, set[str]] = {}
+        self._versions: dict[str, set[str]] = {}
+        self._last: dict[str, Object] = {}
+
+    def __enter__(self) -> Witness:
+        self._background.call(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._background.call(self._stop())
+
+    async def _start(self) -> None:
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._access.tls, limit=0))
+        self._tasks = [asyncio.create_task(self._watch(kind)) for kind in WATCHED]
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                self.broken.append(f"the witness itself failed: {outcome!r}")
+        await self._session.close()
+
+    async def _watch(self, kind: Kind) -> None:
+        url = f"{self._access.url}{kind.collection_path(self._namespace)}"
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(url, params={"watch": "true"}, timeout=timeout) as answer:
+            rest = b""
+            async for chunk in answer.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    event = json.loads(line)
+                    self._see(event["type"], event["object"])
+
+    def _see(self, event: str, obj: Object) -> None:
+        meta = obj["metadata"]
+        if event == "DELETED" and not self._deletions_expected:
+            self.broken.append(f"{obj['kind']} {meta['name']} was deleted")
+        match obj["kind"]:
+            case "Job":
+                self._see_job(event, obj)
+            case "ModelVersion":
+                self._see_version(event, obj)
+        self._see_status(obj)
+
+    def _see_job(self, event: str, job: Object) -> None:
+        labels = job["metadata"]["labels"]
+        work = f"{labels['trimtab.dev/experiment']} trial {labels.get('trimtab.dev/trial', 'evaluation')}"
+        live = self._live_jobs.setdefault(work, set())
+        ended = any(
+            c["type"] in ("Complete", "Failed") and c["status"] == "True"
+            for c in job.get("status", {}).get("conditions", ())
+        )
+        name = job["metadata"]["name"]
+        if ended or event == "DELETED" or "deletionTimestamp" in job["metadata"]:
+            live.discard(name)
+        else:
+            live.add(name)
+        if len(live) > 1:
+            self.broken.append(f"{work} has several live Jobs: {', '.join(sorted(live))}")
+
+    def _see_version(self, event: str, version: Object) -> None:
+        experiment = version["spec"]["lineage"]["experiment"]["uid"]
+        known = self._versions.setdefault(experiment, set())
+        if event != "DELETED":
+            known.add(version["metadata"]["name"])
+        if len(known) > 1:
+            self.broken.append(f"Experiment {experiment} has several versions: {', '.join(sorted(known))}")
+
+    def _see_status(self, obj: Object) -> None:
+        status = obj.get("status", {})
+        before = self._last.get(obj["metadata"]["uid"], {})
+        self._last[obj["metadata"]["uid"]] = status
+        name = f"{obj['kind']} {obj['metadata']['name']}"
+        if status.get("observedGeneration", 0) < before.get("observedGeneration", 0):
+            self.broken.append(f"{name}: observedGeneration fell")
+        final = ("Succeeded", "GateFailed", "Failed", "Approved")
+        if before.get("phase") in final and status.get("phase") != before["phase"]:
+            self.broken.append(f"{name} left {before['phase']} for {status.get('phase')}")

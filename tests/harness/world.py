@@ -1,0 +1,88 @@
+"""What is left in a namespace when nothing moves any more, in a form that equal runs have equal.
+
+Normalised, because it differs between runs without meaning anything:
+- uids: the object's kind and name stand for its uid, wherever the uid occurs (also inside other texts);
+- times: every RFC 3339 time becomes `<time>`;
+- resourceVersions, managedFields and creationTimestamps are left out, and so are the names of Events, which
+  are hashes of uids;
+- digests of model artifacts, which hold the Experiment's uid: `<model of trial N of EXPERIMENT>`;
+- the order of `status.history`, whose entries name themselves: trials that run side by side end in any order;
+- the namespace's name.
+Everything else is compared: spec, labels, owners, status with conditions and messages, Jobs with all that
+their pods are given, ModelVersions, version numbers, history and Events.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.harness.api import CONFIG_MAP, EVENT, EXPERIMENT, JOB, MODEL_VERSION, Api
+
+Object = dict[str, Any]
+KINDS = (EXPERIMENT, MODEL_VERSION, JOB, CONFIG_MAP)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_KEPT_METADATA = ("name", "labels", "annotations", "ownerReferences", "finalizers", "generation")
+
+
+def project(api: Api) -> dict[str, Any]:
+    """`{"Experiment/flights": {...}, ...}`, plus the Events as sorted lines."""
+    objects = [obj for kind in KINDS for obj in api.list(kind) if _is_ours(obj)]
+    names = _replacements(objects) | {api.namespace: "<namespace>"}
+    projected = {f"{obj['kind']}/{obj['metadata']['name']}": _trimmed(obj) for obj in objects}
+    text = json.dumps({"objects": projected, "events": _events(api)}, sort_keys=True)
+    for value, name in names.items():
+        text = text.replace(value, name)
+    normalised: dict[str, Any] = json.loads(_TIME.sub("<time>", text))
+    return normalised
+
+
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """One line per place in which two projections differ."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        keys = sorted(expected.keys() | found.keys())
+        return [
+            line
+            for key in keys
+            for line in differences(expected.get(key, "<absent>"), found.get(key, "<absent>"), f"{path}/{key}")
+        ]
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        pairs = zip(expected, found, strict=True)
+        return [line for i, (e, f) in enumerate(pairs) for line in differences(e, f, f"{path}[{i}]")]
+    return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
+
+
+def _is_ours(obj: Object) -> bool:
+    return obj["metadata"]["name"] != "kube-root-ca.crt"
+
+
+def _replacements(objects: Sequence[Object]) -> dict[str, str]:
+    names = {o["metadata"]["uid"]: f"<uid of {o['kind']} {o['metadata']['name']}>" for o in objects}
+    for obj in objects:
+        if obj["kind"] == "Experiment":
+            experiment = obj["metadata"]["name"]
+            for trial in obj.get("status", {}).get("trials", ()):
+                if "manifestDigest" in trial:
+                    names[trial["manifestDigest"]] = f"<model of trial {trial['index']} of {experiment}>"
+    return names
+
+
+def _trimmed(obj: Object) -> Object:
+    kept = {key: value for key, value in obj.items() if key in ("kind", "spec", "status", "data")}
+    kept["metadata"] = {k: v for k, v in obj["metadata"].items() if k in _KEPT_METADATA}
+    if "history" in kept.get("status", {}):
+        ordered = sorted(kept["status"]["history"], key=lambda entry: str(entry["id"]))
+        kept["status"] = kept["status"] | {"history": ordered}
+    return kept
+
+
+def _events(api: Api) -> list[str]:
+    """The operator's own Events; those of the Job controller tell how it happened to do its work."""
+    return sorted(_line(event) for event in api.list(EVENT) if event["source"].get("component") == "trimtab")
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    about = event["involvedObject"]
+    return f"{about['kind']}/{about['name']} {event['type']} {event['reason']}: {event['message']}"
