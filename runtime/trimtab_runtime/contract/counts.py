@@ -65,9 +65,7 @@ class ServerCounts:
         """
         fallen = [series for series, value in before.values.items() if self.values.get(series, -1) < value]
         if fallen:
-            raise ContractError(
-                Reason.PAGE_INVALID, fallen[0][0], "fell although the process is the same one"
-            )
+            raise ContractError(Reason.PAGE_INVALID, fallen[0][0], "fell although the process is the same")
         return ServerCounts({key: value - before.values.get(key, 0) for key, value in self.values.items()})
 
     def requests(self, code: str | None = None, *, traffic: str = LIVE) -> int:
@@ -93,9 +91,7 @@ class ServerCounts:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features that are counted; none without a profile."""
-        return tuple(
-            series[2] for series in self.values if series[0] == FEATURE_ROWS and series[1:4:2] == (LIVE, "0")
-        )
+        return tuple(s[2] for s in self.values if s[0] == FEATURE_ROWS and s[1] == LIVE and s[3] == MISSING)
 
     def feature(self, name: str, *, traffic: str = LIVE) -> FeatureCounts:
         """Rows by bucket of one feature; KeyError for a feature that is not counted."""
@@ -129,7 +125,7 @@ class ServerCounts:
         return {series[1]: value for series, value in self.values.items() if series[0] == FEEDBACK_REJECTED}
 
     def _numbered(self, *prefix: str) -> tuple[int, ...]:
-        found = []
+        found: list[int] = []
         while (value := self.values.get((*prefix, str(len(found))))) is not None:
             found.append(value)
         return tuple(found)

@@ -1,7 +1,7 @@
 """The reader of a model server's /metrics page: all of it is valid, or none of it is used.
 
-Our own parser, not prometheus_client's: a page is hostile input, that parser lets the last of two equal series
-win and knows nothing of this contract, and the largest page takes it 84 ms.
+Our own parser, not prometheus_client's: a page is hostile input, that parser lets the last of two equal
+series win and knows nothing of this contract, and the largest page takes it 84 ms.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _HEAD = re.compile(r"([a-z_]+)(?:\{([^{}]*)\})?\Z")
 _LABEL = re.compile(r'([a-z_]+)="([^"\\]*)"\Z')
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\Z")
 _LARGEST = 2.0**53
+_ANY_BUCKET = frozenset(str(index) for index in range(MAX_SCORE_EDGES + 1))
 _NOT_COUNTERS = frozenset({INFO, START_TIME, IN_FLIGHT, DURATION_SUM})
 
 
@@ -70,8 +71,8 @@ class ServerPage:
 class PageReader:
     """Reads the pages of one version's servers.
 
-    With `profile` every bucket must be the profile's, without it they must be in themselves complete. Keep one
-    reader per version: pages of one shape are checked once, then only their numbers are read.
+    With `profile` every bucket must be the profile's, without it they must be in themselves complete. Keep
+    one reader per version: pages of one shape are checked once, then only their numbers are read.
     """
 
     def __init__(self, model_digest: str, profile_digest: str = "", profile: Profile | None = None) -> None:
@@ -190,10 +191,8 @@ def _shape_in(found: set[Series], model_digest: str) -> PageShape:
 def _is_foreign_feedback(series: Series, own_digest: str) -> bool:
     """Labels for answers of another version; its buckets are not ours to know."""
     _, digest, bucket, label, age = series
-    is_bucket = bucket in {str(index) for index in range(MAX_SCORE_EDGES + 1)}
-    return (
-        digest != own_digest and bool(DIGEST.match(digest)) and is_bucket and label in LABELS and age in AGES
-    )
+    is_foreign = digest != own_digest and DIGEST.match(digest) is not None
+    return is_foreign and bucket in _ANY_BUCKET and label in LABELS and age in AGES
 
 
 def _values(layout: tuple[Series | None, ...], numbers: list[str]) -> Iterable[tuple[Series, float]]:

@@ -1,9 +1,9 @@
 """What a model server exports at /metrics: names, labels, and every series of a page in order.
 
 Counters are per process and not cumulative over buckets (durations are, as Prometheus has them). Only
-inference requests count as requests: probes, metadata, /metrics, /feedback and /drain do not, and a connection
-counts from its first inference request. A request that is refused (400) counts each offending field once per
-row under `trimtab_rejected_rows_total`; `trimtab_rows_total` counts rows that were answered.
+inference requests count as requests: probes, metadata, /metrics, /feedback and /drain do not, and a
+connection counts from its first inference request. A request that is refused (400) counts each offending
+field once per row under `trimtab_rejected_rows_total`; `trimtab_rows_total` counts rows that were answered.
 """
 
 from __future__ import annotations
@@ -140,5 +140,5 @@ def series_text(series: Series) -> str:
     name, *values = series
     if not values:
         return name
-    pairs = zip(SAMPLE_LABELS[name], values, strict=True)
-    return f"{name}{{{','.join(f'{label}="{value}"' for label, value in pairs)}}}"
+    pairs = [f'{label}="{value}"' for label, value in zip(SAMPLE_LABELS[name], values, strict=True)]
+    return f"{name}{{{','.join(pairs)}}}"

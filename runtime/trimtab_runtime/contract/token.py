@@ -2,8 +2,8 @@
 
     base64url({"b":score bucket,"c":class,"m":manifest digest,"n":96-bit nonce,"t":unix seconds,"v":1})
 
-Canonical JSON without padding, opaque to clients. Nothing about the row is in it. Not signed: whoever can reach
-the Service can make one.
+Canonical JSON without padding, opaque to clients. Nothing about the row is in it. Not signed: whoever can
+reach the Service can make one.
 """
 
 from __future__ import annotations
