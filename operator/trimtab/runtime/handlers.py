@@ -37,8 +37,9 @@ class Events:
             meta = obj["metadata"]
             self._cache.remove(kind, obj)
             self._guard.deleted(ObjectKey(kind.id, meta["namespace"], meta["name"]), meta["uid"])
-        elif not self._cache.put(kind, obj):
-            return  # an older copy, or our own write coming back
+        elif not self._cache.put(kind, obj) and not self._cache.holds(kind, obj):
+            return  # an older copy
+        # Our own write coming back counts: what one key's pass has written may concern another key.
         self.changed(kind, obj, resync=False)
 
     def changed(self, kind: Kind, obj: Object, resync: bool) -> None:
