@@ -94,7 +94,7 @@ def ensure(programs: ProgramSet) -> Path:
 def _build(programs: ProgramSet, go: str, folder: Path) -> None:
     ldflags = _STRIP + (_version_flags(programs.version) if programs.stamp_version else "")
     build = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o"]
-    environment = _environment(go, programs.source)
+    environment = build_environment(go, programs.source)
     for binary, package in programs.packages.items():
         command = [*build, str(folder / binary), package]
         if subprocess.run(command, cwd=programs.source, env=environment).returncode:
@@ -110,7 +110,7 @@ def _version_flags(version: str) -> str:
     return f" -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
 
 
-def _environment(go: str, source: Path) -> dict[str, str]:
+def build_environment(go: str, source: Path) -> dict[str, str]:
     """Where a module asks for a newer Go than the installed one, let Go fetch that toolchain."""
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     if installed_go(go) < directive((source / "go.mod").read_text()):

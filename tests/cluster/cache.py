@@ -50,7 +50,7 @@ def filled_atomically(target: Path) -> Iterator[Path]:
 
 
 def content_hash(paths: Iterable[Path], *words: str) -> str:
-    """16 hex digits of the names and bytes of files (folders recursively, without byte-code) and of `words`.
+    """16 hex digits of the names and bytes of files (folders recursively, no by-products) and of `words`.
 
     Names are taken relative to the clone, so two clones with equal content agree.
     """
@@ -64,9 +64,13 @@ def content_hash(paths: Iterable[Path], *words: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def _is_by_product(file: Path) -> bool:
+    return any(part == "__pycache__" or part.endswith(".egg-info") for part in file.parts)
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from (f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+            yield from (f for f in path.rglob("*") if f.is_file() and not _is_by_product(f))
         else:
             yield path

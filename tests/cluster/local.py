@@ -49,7 +49,7 @@ class LocalCluster:
         return self._box.addresses()
 
     def up(self) -> Path:
-        _require_root_on_linux()
+        require_root_on_linux()
         packages.ensure(packages.NODE)
         for programs in (binaries.KUBERNETES, binaries.COREDNS):
             binaries.ensure(programs)
@@ -64,7 +64,7 @@ class LocalCluster:
         return self.kubeconfig
 
     def down(self) -> None:
-        _require_root_on_linux()
+        require_root_on_linux()
         with self._alone(), step("ending the cluster"):
             self._clear()
 
@@ -103,7 +103,7 @@ class LocalCluster:
         wait_until(state_deleted, 20, f"{self.state} to be deletable")
 
 
-def _require_root_on_linux() -> None:
+def require_root_on_linux() -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise CannotContinue(
             "the local cluster needs root on Linux (it makes network namespaces). Run as root; or use a "

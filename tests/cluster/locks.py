@@ -44,6 +44,7 @@ LOCKS = (
         UNUSED_OF_KSERVE,
     ),
     Lock(CLONE / "operator" / "build.lock", ("operator/build.in",)),
+    Lock(CLONE / "tests" / "uv.lock", ("tests/uv.in",)),
 )
 
 

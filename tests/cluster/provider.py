@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.cluster import docker
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, KubectlFailed
 from tests.cluster.oci_archive import ImageName
 from tests.cluster.progress import CannotContinue
 
@@ -63,3 +63,14 @@ def choose(name: str | None = None) -> Cluster:
 
 def default_name() -> str:
     return "kind" if shutil.which("kind") and docker.answers() else "local"
+
+
+def is_up(cluster: Cluster) -> bool:
+    """Whether its API server answers."""
+    if not cluster.kubeconfig.is_file():
+        return False
+    try:
+        cluster.kubectl("version", "--request-timeout=3s")
+    except KubectlFailed:
+        return False
+    return True

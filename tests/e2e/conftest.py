@@ -1,0 +1,64 @@
+"""The real cluster: one for the session, with DNS and registry; our images; a namespace per test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster import images, provider
+from tests.cluster import registry as cluster_registry
+from tests.cluster.images import BuiltImage
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.provider import Cluster
+from tests.cluster.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Up, with an answering registry. One that was up before is used, and left as it was: up."""
+    chosen = provider.choose()
+    was_up = provider.is_up(chosen)
+    chosen.up()
+    try:
+        yield chosen
+    finally:
+        if not was_up:
+            chosen.down()
+
+
+@pytest.fixture(scope="session")
+def registry(cluster: Cluster) -> Registry:
+    return cluster_registry.install(cluster)
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Cluster) -> Kubectl:
+    return cluster.kubectl
+
+
+@pytest.fixture(scope="session")
+def runtime_image(cluster: Cluster) -> BuiltImage:
+    """Built from this checkout and loaded into the node."""
+    return _loaded(cluster, images.runtime())
+
+
+@pytest.fixture(scope="session")
+def operator_image(cluster: Cluster) -> BuiltImage:
+    """Built from this checkout and loaded into the node."""
+    return _loaded(cluster, images.operator())
+
+
+def _loaded(cluster: Cluster, built: BuiltImage) -> BuiltImage:
+    cluster.load_image(built.archive)
+    return built
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh namespace named after the test; its deletion is started, not awaited."""
+    stem = request.node.originalname.removeprefix("test_").replace("_", "-").lower()[:40].rstrip("-")
+    name = f"{stem}-{secrets.token_hex(3)}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,44 @@
+"""One-shot pods in tests: start, await their end, read what they printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.cluster.kubectl import Kubectl
+
+RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def run_to_end(kubectl: Kubectl, namespace: str, name: str, image: str, command: Sequence[str]) -> str:
+    """Run `command` in a pod under Pod Security `restricted`, and return its output once it succeeded."""
+    kubectl.apply(one_shot(name, image, command), namespace=namespace)
+    here = f"--namespace={namespace}"
+    try:
+        kubectl("wait", f"pod/{name}", here, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    except RuntimeError as error:
+        logs = kubectl("get", "pod", name, here, "-o", "yaml")
+        raise AssertionError(f"pod {name} did not succeed: {error}\n{logs}") from error
+    return kubectl("logs", name, here)
+
+
+def one_shot(name: str, image: str, command: Sequence[str]) -> dict[str, Any]:
+    container = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": list(command),
+        "securityContext": RESTRICTED_CONTAINER,
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": RESTRICTED_POD,
+        "containers": [container],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
