@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 
 import pytest
+from tests import installation
 from tests.cluster import images, provider
 from tests.cluster import registry as cluster_registry
 from tests.cluster.images import BuiltImage
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.provider import Cluster
 from tests.cluster.registry import Registry
+from tests.e2e.world import NAMESPACE, World
+
+# It reads the API server's audit log, which is at hand only where we start the API server ourselves.
+LOCAL = (os.environ.get("TRIMTAB_CLUSTER") or provider.default_name()) == "local"
+collect_ignore = [] if LOCAL else ["test_used_rights.py"]
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +59,17 @@ def operator_image(cluster: Cluster) -> BuiltImage:
 def _loaded(cluster: Cluster, built: BuiltImage) -> BuiltImage:
     cluster.load_image(built.archive)
     return built
+
+
+@pytest.fixture(scope="session")
+def world(cluster: Cluster, registry: Registry) -> World:
+    """Trimtab watching a namespace that holds nothing, with winter's data in the registry."""
+    loaded = installation.load_images(cluster)
+    installation.install(registry, loaded, [NAMESPACE])
+    made = World(cluster.kubectl, registry, loaded, NAMESPACE)
+    made.forget()
+    made.publish("winter", made.winter)
+    return made
 
 
 @pytest.fixture

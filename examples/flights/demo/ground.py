@@ -35,6 +35,13 @@ class Ground:
         access = RegistryAccess(self.registry.address, plain_http=True, credentials=str(credentials))
         return OciClient(access)
 
+    def forget(self) -> list[str]:
+        """Delete what an earlier run left in the namespace, version numbers too. Says what that was."""
+        where = ("--namespace", self.namespace)
+        left = self.kubectl("delete", "experiments,modelversions", "--all", *where).splitlines()
+        self.kubectl("delete", "configmap", "--selector=trimtab.dev/model", *where)
+        return [line for line in left if line != "No resources found"]
+
 
 def prepare(report: Report) -> Ground:
     """From nothing, or from whatever an earlier run left, to a namespace without a story."""
@@ -48,16 +55,9 @@ def prepare(report: Report) -> Ground:
     with report.step("Trimtab installed by Helm", 15):
         installation.install(its_registry, images, [NAMESPACE])
     ground = Ground(cluster.kubectl, its_registry, images)
-    _forget_earlier_story(report, ground)
-    return ground
-
-
-def _forget_earlier_story(report: Report, ground: Ground) -> None:
-    where = ("--namespace", ground.namespace)
-    old = ground.kubectl("delete", "experiments,modelversions", "--all", *where)
-    ground.kubectl("delete", "configmap", "--selector=trimtab.dev/model", *where)
-    for line in old.splitlines():
+    for line in ground.forget():
         report.say(f"from an earlier run: {line}")
+    return ground
 
 
 def manifest_path(name: str) -> Path:

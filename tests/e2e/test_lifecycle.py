@@ -1,0 +1,71 @@
+"""Suspension, hopeless Experiments, and upgrades that change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests import installation, objects
+from tests.cluster.processes import wait_until
+from tests.e2e.world import NAMESPACE, World
+
+from flights.demo import manifests
+
+STUCK = ["sh", "-c", "sleep 600"]
+# The first trial says that retrying is useless; the second would go on for ten minutes.
+FIRST_FAILS = ["sh", "-c", "grep -q '\"trial\": *1[,}]' /trimtab/in/trial.json && exit 42; sleep 600"]
+
+
+def _suspend(world: World, name: str, suspend: bool) -> None:
+    change = f'{{"spec":{{"suspend":{str(suspend).lower()}}}}}'
+    world.kubectl(
+        "patch", "experiment", name, "--namespace", world.namespace, "--type=merge", f"--patch={change}"
+    )
+
+
+def test_suspend_stops_the_pods_and_resume_starts_them(world: World) -> None:
+    name = "suspended"
+    world.apply(manifests.trial_with(world.single(name, model="lifecycle"), command=STUCK))
+    world.await_container(name, "train", "running")
+    _suspend(world, name, True)
+    world.until(name, lambda e: objects.phase(e) == "Suspended", "to be suspended", seconds=60)
+    wait_until(lambda: not world.trial_pods(name), 90, f"the pods of {name} to end")
+    _suspend(world, name, False)
+    world.await_container(name, "train", "running")
+    assert len(world.get("jobs", f"--selector=trimtab.dev/experiment={name}")["items"]) == 1
+    world.kubectl("delete", "experiment", name, "--namespace", world.namespace)
+
+
+def test_what_still_runs_is_stopped_when_the_experiment_has_failed(world: World) -> None:
+    name = "hopeless"
+    budget = {"maxTrials": 2, "parallelTrials": 2, "maxFailedTrials": 0}
+    document = world.experiment(name, model="lifecycle", budget=budget)
+    world.apply(manifests.trial_with(document, command=FIRST_FAILS))
+    experiment = world.ended(name)
+    assert objects.condition(experiment, "Ready")["reason"] == "TrialsFailed"
+    assert [trial["phase"] for trial in experiment["status"]["trials"]] == ["Failed", "Failed"]
+    wait_until(lambda: not world.trial_pods(name, trial=2), 90, "the second trial's pod to end")
+
+
+def test_a_second_upgrade_changes_nothing(world: World) -> None:
+    before = _installed(world)
+    installation.upgrade(world.registry, world.images, [NAMESPACE])
+    assert _installed(world) == before
+
+
+def _installed(world: World) -> dict[str, Any]:
+    """(generation, spec-bearing version) of every object of the release that Helm manages."""
+    kinds = "deployments.apps,configmaps,serviceaccounts,roles,rolebindings"
+    release = f"--selector=app.kubernetes.io/instance={installation.RELEASE}"
+    found = [
+        *world.kubectl.get(kinds, release, "--namespace", installation.NAMESPACE)["items"],
+        *world.kubectl.get(kinds, release, "--namespace", NAMESPACE)["items"],
+        *world.kubectl.get("customresourcedefinitions")["items"],
+    ]
+    assert len(found) >= 9
+    return {
+        f"{obj['kind']}/{obj['metadata'].get('namespace')}/{obj['metadata']['name']}": (
+            obj["metadata"].get("generation"),
+            None if obj["kind"] == "Deployment" else obj["metadata"]["resourceVersion"],
+        )
+        for obj in found
+    }

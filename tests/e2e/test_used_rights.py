@@ -1,0 +1,54 @@
+"""The operator's rights, held against what it did in all the tests before: this file must be the last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests import installation
+from tests.cluster.local import LocalCluster
+from tests.cluster.provider import Cluster
+from tests.e2e.world import World
+from tests.objects import Object
+
+from trimtab.runtime.rbac import IN_LEASE_NAMESPACE, IN_WATCHED_NAMESPACES, ON_OWN_LEASE
+
+OPERATOR = f"system:serviceaccount:{installation.NAMESPACE}:{installation.RELEASE}"
+Use = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def requests(world: World, cluster: Cluster) -> list[Object]:
+    """Everything the operator asked of the API server about objects, from the audit log."""
+    assert isinstance(cluster, LocalCluster), "conftest collects this file for the local cluster only"
+    return [entry for entry in _entries(cluster) if "resource" in entry.get("objectRef", {})]
+
+
+def _entries(cluster: LocalCluster) -> Iterator[Object]:
+    with cluster.audit_log.open() as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if entry["user"]["username"] == OPERATOR:
+                yield entry
+
+
+def _use(entry: Object) -> Use:
+    target = entry["objectRef"]
+    resource = "/".join(part for part in (target["resource"], target.get("subresource")) if part)
+    return resource, entry["verb"]
+
+
+def test_nothing_was_forbidden(requests: list[Object]) -> None:
+    refused = {_use(entry) for entry in requests if entry.get("responseStatus", {}).get("code") == 403}
+    assert refused == set()
+
+
+def test_every_right_was_used(requests: list[Object]) -> None:
+    granted = {
+        (grant.resource, verb)
+        for grant in (*IN_WATCHED_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
+        for verb in grant.verbs
+        if verb not in grant.after_failure
+    }
+    assert granted - {_use(entry) for entry in requests} == set()
