@@ -10,7 +10,15 @@ from pathlib import Path
 
 from .command import run
 from .contract import paths
-from .contract.config import Config, FetchTrial, PublishTrial
+from .contract.config import (
+    Config,
+    FetchEvaluation,
+    FetchModel,
+    FetchTrial,
+    Predict,
+    PublishEvaluation,
+    PublishTrial,
+)
 from .contract.errors import ContractError, Reason
 from .contract.message import Message
 from .layout import Layout
@@ -25,19 +33,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def dispatch(verb: str, config: Config, layout: Layout) -> Message | None:
-    """Run the command that the configuration is for; imports are late, each container needs only its own."""
+    """Run what the configuration is for. Imports are late: start-up counts, and frameworks may be absent."""
     match verb, config:
         case "fetch", FetchTrial():
             from .fetch.trial import fetch_trial
 
             fetch_trial(config, layout)
-            return None
+        case "fetch", FetchEvaluation():
+            from .fetch.evaluation import fetch_evaluation
+
+            fetch_evaluation(config, layout)
+        case "fetch", FetchModel():
+            from .fetch.model import fetch_model
+
+            fetch_model(config, layout)
+        case "predict", Predict():
+            from .predict import predict
+
+            predict(config, layout)
         case "publish", PublishTrial():
             from .publish.trial import publish_trial
 
             return publish_trial(config, layout)
+        case "publish", PublishEvaluation():
+            from .publish.evaluation import publish_evaluation
+
+            return publish_evaluation(config, layout)
         case _:
             raise ContractError(Reason.CONFIG_INVALID, "command", f"is not for the container command {verb}")
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
