@@ -15,7 +15,7 @@ from trimtab.apis.v1alpha1.experiment_status import (
 from trimtab.experiment import build, gates
 from trimtab.experiment.numbers import shown
 from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem, VersionObserved
-from trimtab.experiment.outcome import Decision, fail, progress
+from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.results import judge_evaluation
 from trimtab.model import names
@@ -32,9 +32,7 @@ def choose_champion(observed: ExperimentObserved, now: datetime) -> Decision:
         data_digest=build.evaluation_entry(observed).digest,
         champion=champion,
     )
-    status = observed.status.model_copy(update={"evaluation": evaluation})
-    against = champion.model_version if champion else "no champion: the model has no approved version"
-    return progress(status, "Evaluating", Reason.EVALUATING, f"trial {status.winner} against {against}")
+    return _evaluating(observed, evaluation)
 
 
 def champion_of(versions: Sequence[VersionObserved]) -> ChampionStatus | None:
@@ -90,7 +88,7 @@ def _judge(
     failed = [verdict for verdict in verdicts if verdict.verdict != "Pass"]
     if failed:
         return fail(status, "GateFailed", _failure_reason(failed), text, now)
-    return progress(status, "Registering", Reason.REGISTERING, text).note(
+    return progress(status, "Registering", Reason.REGISTERING, REGISTERING_MESSAGE).note(
         "gates", Reason.GATES_PASSED, text, now
     )
 
@@ -119,7 +117,8 @@ def _evaluating(
     status = observed.status.model_copy(update={"evaluation": evaluation})
     if job is not None and job.waiting is not None:
         return progress(status, "Evaluating", job.waiting.reason, job.waiting.message)
-    champion = evaluation.champion.model_version if evaluation.champion else "no champion"
+    none = "no champion: the model has no approved version"
+    champion = evaluation.champion.model_version if evaluation.champion else none
     message = f"trial {status.winner} against {champion}"
     return progress(status, "Evaluating", Reason.EVALUATING, message, children=children)
 

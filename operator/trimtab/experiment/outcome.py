@@ -13,6 +13,8 @@ from trimtab.model.conditions import Condition
 from trimtab.model.plan import ChildWrite, Delete, Plan
 
 GATES_PASSED = "GatesPassed"
+# One text from the gates to the version: a message that changes at each step would cost a write each.
+REGISTERING_MESSAGE = "registering the winner"
 
 
 @dataclass(frozen=True)

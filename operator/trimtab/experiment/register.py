@@ -16,7 +16,7 @@ from typing import Any
 from trimtab.apis.v1alpha1.experiment_status import ResultStatus, TrialStatus
 from trimtab.experiment.build import trial_parameters
 from trimtab.experiment.observed import Artifact, ExperimentObserved, Problem, Reservations
-from trimtab.experiment.outcome import Decision, fail, progress, succeed
+from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress, succeed
 from trimtab.experiment.reasons import Reason
 from trimtab.model import names
 from trimtab.model.clock import after
@@ -39,7 +39,7 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
     result = observed.status.result
     if result is None or result.reserved != reserved:
         status = observed.status.model_copy(update={"result": ResultStatus(reserved=reserved)})
-        return progress(status, "Registering", Reason.REGISTERING, f"version {reserved} is reserved")
+        return progress(status, "Registering", Reason.REGISTERING, REGISTERING_MESSAGE)
     name = names.model_version(observed.spec.model, reserved)
     if not any(v.name == name for v in observed.versions):
         body = version_body(observed, artifact, reserved)
@@ -98,7 +98,7 @@ def _without_artifact(observed: ExperimentObserved, problem: Problem, now: datet
 
 def _registering(observed: ExperimentObserved, *, children: tuple[Create | Replace, ...] = ()) -> Decision:
     return progress(
-        observed.status, "Registering", Reason.REGISTERING, "registering the winner", children=children
+        observed.status, "Registering", Reason.REGISTERING, REGISTERING_MESSAGE, children=children
     )
 
 

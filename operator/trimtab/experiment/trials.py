@@ -45,6 +45,8 @@ def _advance(observed: ExperimentObserved, trial: TrialStatus) -> TrialStatus:
             )
         case None:
             return trial
+        case JobObserved(state="Active", started_at=None):
+            return trial  # created, or suspended: it runs once the Job controller has started it
         case JobObserved(state="Active"):
             return trial.model_copy(update={"phase": "Running", "started_at": job.started_at})
         case JobObserved():
