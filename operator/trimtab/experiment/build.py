@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trimtab.apis.v1alpha1.experiment_status import ChampionStatus, EvaluationStatus, TrialStatus
 from trimtab.experiment import jobs
 from trimtab.experiment.observed import ExperimentObserved
+from trimtab.experiment.reasons import Reason
 from trimtab.model import names, pods
+from trimtab.model.errors import Terminal
 from trimtab.model.plan import Create
-from trimtab.model.pods import Json, mount, own_container, scratch, user_container
+from trimtab.model.pods import (
+    Json,
+    config_env,
+    literal,
+    literal_env,
+    mount,
+    own_container,
+    scratch,
+    user_container,
+)
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.artifact import parse_uri
 from trimtab_runtime.contract.config import (
@@ -19,7 +31,6 @@ from trimtab_runtime.contract.config import (
     Predict,
     PublishEvaluation,
     PublishTrial,
-    format_config,
 )
 from trimtab_runtime.contract.data import DataContract, DataEntry, parse_data_contract
 from trimtab_runtime.contract.result import Code, ModelPin
@@ -33,11 +44,19 @@ def trial_parameters(observed: ExperimentObserved, trial: TrialStatus) -> dict[s
     return {**observed.spec.parameters, **trial.parameters}
 
 
+# `$$` comes first: in a pod it stands for one `$`, so `$$(params.x)` is text and no reference.
+_REFERENCE = re.compile(r"\$\$|\$\(params\.([^)]*)\)")
+
+
 def substitute(text: str, parameters: Mapping[str, str]) -> str:
-    """``$(params.x)`` replaced; what a value brings along is not expanded again by the kubelet."""
-    for name, value in parameters.items():
-        text = text.replace(f"$(params.{name})", value.replace("$(", "$$("))
-    return text
+    """``$(params.x)`` replaced in one pass: what a value brings along is expanded neither here nor by the
+    kubelet. Other references are the kubelet's."""
+
+    def replacement(found: re.Match[str]) -> str:
+        value = parameters.get(found[1] or "")
+        return found[0] if value is None else literal(value)
+
+    return _REFERENCE.sub(replacement, text)
 
 
 def data_contract(observed: ExperimentObserved) -> DataContract:
@@ -47,6 +66,13 @@ def data_contract(observed: ExperimentObserved) -> DataContract:
 def data_entries(observed: ExperimentObserved) -> tuple[DataEntry, ...]:
     """The data of the spec, pinned to the digests recorded in status."""
     digests = {entry.name: entry.digest for entry in observed.status.data}
+    lost = [source.name for source in observed.spec.data if source.name not in digests]
+    if lost:
+        raise Terminal(
+            Reason.INVALID_STATUS,
+            f"status.data lacks {lost[0]}: somebody has edited the status; restore it, or create a new "
+            "Experiment",
+        )
     return tuple(
         DataEntry(source.name, source.split, parse_uri(source.uri).repository, digests[source.name])
         for source in observed.spec.data
@@ -129,7 +155,7 @@ def _train_container(observed: ExperimentObserved, parameters: Mapping[str, str]
         resources=trial.resources.to_wire(),
         command=[substitute(part, parameters) for part in trial.command],
         args=[substitute(part, parameters) for part in trial.args],
-        env=[variable.to_wire() for variable in trial.env],
+        env=literal_env(trial.env),
     )
 
 
@@ -202,10 +228,7 @@ def _predict_container(
         ],
         resources=observed.spec.trial.resources.to_wire(),
         command=["python", "-m", "trimtab_runtime", "predict"],
-        env=[
-            *(variable.to_wire() for variable in observed.spec.trial.env),
-            {"name": paths.CONFIG_ENV, "value": format_config(Predict(side, attempt, digest))},
-        ],
+        env=[*literal_env(observed.spec.trial.env), config_env(Predict(side, attempt, digest))],
     ) | {"terminationMessagePolicy": "File"}
 
 

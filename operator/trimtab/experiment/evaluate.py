@@ -8,9 +8,7 @@ from datetime import datetime
 from trimtab.apis.v1alpha1.experiment_status import (
     ChampionStatus,
     EvaluationStatus,
-    ExperimentStatus,
     GateStatus,
-    TrialStatus,
 )
 from trimtab.experiment import build, gates
 from trimtab.experiment.numbers import shown
@@ -18,6 +16,7 @@ from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem
 from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.results import judge_evaluation
+from trimtab.experiment.stages import winner_of
 from trimtab.model import names
 from trimtab.model.plan import Create
 from trimtab_runtime.contract.message import EvaluationResult
@@ -53,7 +52,7 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
         case None if evaluation.phase == "Running":
             return _restart(observed, evaluation, now)
         case None:
-            create = build.evaluation_job(observed, _winner(observed.status), evaluation)
+            create = build.evaluation_job(observed, winner_of(observed.status), evaluation)
             return _evaluating(observed, evaluation, children=(create,))
         case JobObserved(state="Active"):
             return _evaluating(observed, evaluation.model_copy(update={"phase": "Running"}), job=job)
@@ -75,7 +74,10 @@ def _harvest(
 def _judge(
     observed: ExperimentObserved, evaluation: EvaluationStatus, result: EvaluationResult, now: datetime
 ) -> Decision:
-    verdicts = tuple(gates.judge(gate, result) for gate in observed.spec.evaluation.gates)
+    has_champion = evaluation.champion is not None
+    verdicts = tuple(
+        gates.judge(gate, result, has_champion=has_champion) for gate in observed.spec.evaluation.gates
+    )
     measured = evaluation.model_copy(
         update={
             "phase": "Succeeded",
@@ -121,7 +123,3 @@ def _evaluating(
     champion = evaluation.champion.model_version if evaluation.champion else none
     message = f"trial {status.winner} against {champion}"
     return progress(status, "Evaluating", Reason.EVALUATING, message, children=children)
-
-
-def _winner(status: ExperimentStatus) -> TrialStatus:
-    return next(trial for trial in status.trials if trial.index == status.winner)

@@ -10,17 +10,24 @@ from trimtab.experiment.reasons import Reason
 from trimtab_runtime.contract.message import Comparison, EvaluationResult
 
 
-def judge(gate: Gate, result: EvaluationResult) -> GateStatus:
-    """The verdict of one gate, with the numbers that decided it."""
+def judge(gate: Gate, result: EvaluationResult, *, has_champion: bool) -> GateStatus:
+    """The verdict of one gate, with the numbers that decided it.
+
+    Only without a champion a comparison passes unmeasured; a comparison that the result owes is Invalid.
+    """
     value = result.metrics.get(gate.metric)
     if value is None:
         return GateStatus(metric=gate.metric, verdict="Invalid", reason=Reason.RESULT_INVALID.value)
     if gate.not_worse_than is None:
         return _judge_bounds(gate, value)
+    if not has_champion:
+        return GateStatus(
+            metric=gate.metric, verdict="Pass", reason=Reason.NO_CHAMPION.value, challenger=shown(value)
+        )
     compared = next((c for c in result.gates if c.metric == gate.metric), None)
     if compared is None:
         return GateStatus(
-            metric=gate.metric, verdict="Pass", reason=Reason.NO_CHAMPION.value, challenger=shown(value)
+            metric=gate.metric, verdict="Invalid", reason=Reason.RESULT_INVALID.value, challenger=shown(value)
         )
     return _judge_comparison(gate, compared)
 

@@ -17,7 +17,6 @@ class Reason(StrEnum):
     IMAGE_PULL_ERROR = "ImagePullError"
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
     POD_UNSCHEDULABLE = "PodUnschedulable"
-    JOB_QUEUED = "JobQueued"
     # final
     REGISTERED = "Registered"
     GATES_PASSED = "GatesPassed"
@@ -25,17 +24,17 @@ class Reason(StrEnum):
     GATE_FAILED = "GateFailed"
     GATE_INVALID = "GateInvalid"
     TRIALS_FAILED = "TrialsFailed"
-    EVALUATION_FAILED = "EvaluationFailed"
     INVALID_SPEC = "InvalidSpec"
+    INVALID_STATUS = "InvalidStatus"
     # history only
     DATA_RESOLVED = "DataResolved"
     TRIAL_SUCCEEDED = "TrialSucceeded"
     TRIAL_FAILED = "TrialFailed"
     TRIAL_RESTARTED = "TrialRestarted"
+    TRIAL_STOPPED = "TrialStopped"
     EVALUATION_RESTARTED = "EvaluationRestarted"
     WINNER_CHOSEN = "WinnerChosen"
     RESUMED = "Resumed"
-    VERSION_RESERVED = "VersionReserved"
     # from pods, the registry and the API server, as they stand in their contracts
     RESULT_MISSING = "ResultMissing"
     RESULT_TRUNCATED = "ResultTruncated"

@@ -4,7 +4,7 @@
     status.result.modelVersion
 
 Each arrow is a pass of its own, so a process that dies at any point is continued by the next one, and there
-is exactly one version per Experiment.
+is exactly one version per Experiment: also when the ConfigMap is lost in between.
 """
 
 from __future__ import annotations
@@ -15,9 +15,16 @@ from typing import Any
 
 from trimtab.apis.v1alpha1.experiment_status import ResultStatus, TrialStatus
 from trimtab.experiment.build import trial_parameters
-from trimtab.experiment.observed import Artifact, ExperimentObserved, Problem, Reservations
+from trimtab.experiment.observed import (
+    Artifact,
+    ExperimentObserved,
+    Problem,
+    Reservations,
+    VersionObserved,
+)
 from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress, succeed
 from trimtab.experiment.reasons import Reason
+from trimtab.experiment.stages import winner_of
 from trimtab.model import names
 from trimtab.model.clock import after
 from trimtab.model.kinds import CONFIG_MAP, MODEL_VERSION
@@ -28,11 +35,14 @@ LINEAGE_UID = ("spec", "lineage", "experiment", "uid")
 
 
 def decide(observed: ExperimentObserved, now: datetime) -> Decision:
-    artifact, reservations = observed.artifact, observed.reservations
+    artifact, reservations = _with_model_card(observed.artifact), observed.reservations
     if artifact is None or reservations is None or observed.versions is None:
         return _registering(observed)
     if isinstance(artifact, Problem):
         return _without_artifact(observed, artifact, now)
+    made = next((version for version in observed.versions if _is_ours(observed, version)), None)
+    if made is not None:
+        return _registered(observed, made, now)
     reserved = reservations.reserved.get(observed.uid)
     if reserved is None or _taken_by_another(observed, reserved):
         return _reserve(observed, reservations)
@@ -40,19 +50,41 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
     if result is None or result.reserved != reserved:
         status = observed.status.model_copy(update={"result": ResultStatus(reserved=reserved)})
         return progress(status, "Registering", Reason.REGISTERING, REGISTERING_MESSAGE)
-    name = names.model_version(observed.spec.model, reserved)
-    if not any(v.name == name for v in observed.versions):
-        body = version_body(observed, artifact, reserved)
-        create = Create(MODEL_VERSION, body, (LINEAGE_UID, observed.uid), redecide_if_foreign=True)
-        return _registering(observed, children=(create,))
-    done = ResultStatus(reserved=reserved, model_version=name)
+    body = version_body(observed, artifact, reserved)
+    create = Create(MODEL_VERSION, body, (LINEAGE_UID, observed.uid), redecide_if_foreign=True)
+    return _registering(observed, children=(create,))
+
+
+def _with_model_card(artifact: Artifact | Problem | None) -> Artifact | Problem | None:
+    """A version says what can load it; a model without model.json would be refused after its number is
+    spent."""
+    if isinstance(artifact, Artifact) and artifact.record.card is None:
+        return Problem(
+            Reason.RESULT_INVALID,
+            "model/model.json: is missing from the winner's artifact, so nothing says what loads it; "
+            "write the model with trimtab_runtime.training.save_model in a new Experiment",
+            False,
+        )
+    return artifact
+
+
+def _registered(observed: ExperimentObserved, made: VersionObserved, now: datetime) -> Decision:
+    done = ResultStatus(reserved=made.version, model_version=made.name)
     status = observed.status.model_copy(update={"result": done})
-    return succeed(status, f"{name} is registered", now)
+    return succeed(status, f"{made.name} is registered", now)
+
+
+def _is_ours(observed: ExperimentObserved, version: VersionObserved) -> bool:
+    """Made by this Experiment. Anybody may write our uid into a lineage, so the bytes and what runs them
+    must be the winner's too: a version that was slipped in under our number is another's."""
+    winner = winner_of(observed.status)
+    made = (version.experiment_uid, version.digest, version.image)
+    return made == (observed.uid, winner.manifest_digest, winner.image)
 
 
 def _taken_by_another(observed: ExperimentObserved, number: int) -> bool:
     """A version of that number exists and is not ours: made by hand, or from before a lost ConfigMap."""
-    return any(v.version == number and v.experiment_uid != observed.uid for v in observed.versions or ())
+    return any(version.version == number for version in observed.versions or ())
 
 
 def _reserve(observed: ExperimentObserved, reservations: Reservations) -> Decision:
@@ -105,7 +137,7 @@ def _registering(observed: ExperimentObserved, *, children: tuple[Create | Repla
 def version_body(observed: ExperimentObserved, artifact: Artifact, number: int) -> dict[str, Any]:
     """The complete ModelVersion."""
     spec, status = observed.spec, observed.status
-    winner = next(trial for trial in status.trials if trial.index == status.winner)
+    winner = winner_of(status)
     evaluation = status.evaluation
     assert evaluation is not None
     card = artifact.record.card

@@ -21,24 +21,21 @@ def is_due(observed: ExperimentObserved) -> bool:
 
 
 def decide(observed: ExperimentObserved, now: datetime) -> Decision:
+    status = observed.status
     if observed.spec.suspend:
         active = [job for job in observed.jobs.values() if job.state == "Active" and not job.suspended]
         message = "suspended by spec.suspend; set it to false to go on"
-        return progress(
-            observed.status,
-            "Suspended",
-            Reason.SUSPENDED,
-            message,
-            children=tuple(_set_suspend(observed, job, True) for job in active),
-        ).note(f"suspended-{observed.generation}", Reason.SUSPENDED, message, now)
+        children = tuple(_set_suspend(observed, job, True) for job in active)
+        decision = progress(status, "Suspended", Reason.SUSPENDED, message, children=children)
+        if status.phase == "Suspended":
+            return decision  # a change of the budget meanwhile is no second suspension
+        return decision.note(f"suspended-{observed.generation}", Reason.SUSPENDED, message, now)
     held = [job for job in observed.jobs.values() if job.suspended]
-    return progress(
-        observed.status,
-        "Pending",
-        Reason.RESUMED,
-        "resumed",
-        children=tuple(_set_suspend(observed, job, False) for job in held),
-    ).note(f"resumed-{observed.generation}", Reason.RESUMED, "resumed by spec.suspend", now)
+    children = tuple(_set_suspend(observed, job, False) for job in held)
+    decision = progress(status, "Pending", Reason.RESUMED, "resumed", children=children)
+    if status.phase != "Suspended":
+        return decision
+    return decision.note(f"resumed-{observed.generation}", Reason.RESUMED, "resumed by spec.suspend", now)
 
 
 def _set_suspend(observed: ExperimentObserved, job: JobObserved, suspend: bool) -> Patch:

@@ -26,8 +26,9 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
     harvested = [_advance(observed, trial) for trial in observed.status.trials]
     if list(observed.status.trials) != harvested:
         return _record(observed, harvested, now)
-    if _failed_for_good(observed, harvested) is not None:
-        return _give_up(observed, harvested, now)
+    culprit = _failed_for_good(observed, harvested)
+    if culprit is not None:
+        return _give_up(observed, harvested, culprit, now)
     if _all_ended(observed, harvested):
         return _choose(observed, harvested, now)
     return _go_on(observed, harvested, now)
@@ -133,42 +134,55 @@ def _training(
     return progress(status, "Training", Reason.TRAINING, message, children=children)
 
 
+def _own_failures(trials: Sequence[TrialStatus]) -> list[TrialStatus]:
+    return [trial for trial in trials if trial.phase == "Failed" and trial.reason != Reason.TRIAL_STOPPED]
+
+
 def _failed_for_good(observed: ExperimentObserved, trials: Sequence[TrialStatus]) -> TrialStatus | None:
-    """The trial whose failure ends the Experiment: a hopeless one, or the one that exceeds the budget."""
-    failed = [trial for trial in trials if trial.phase == "Failed"]
+    """The trial whose failure ends the Experiment: a hopeless one, or the one that exceeds the budget.
+
+    Once a trial was stopped for it, the end stands, whatever the budget says later.
+    """
+    failed = _own_failures(trials)
     hopeless = next((trial for trial in failed if trial.reason in HOPELESS), None)
     if hopeless is not None:
         return hopeless
-    return failed[-1] if len(failed) > observed.spec.budget.max_failed_trials else None
+    decided = any(trial.reason == Reason.TRIAL_STOPPED for trial in trials)
+    too_many = len(failed) > observed.spec.budget.max_failed_trials
+    return failed[-1] if failed and (decided or too_many) else None
 
 
-def _give_up(observed: ExperimentObserved, trials: Sequence[TrialStatus], now: datetime) -> Decision:
-    """Stop what still runs first; the end is written when nothing runs any more."""
-    culprit = _failed_for_good(observed, trials)
+def _give_up(
+    observed: ExperimentObserved, trials: Sequence[TrialStatus], culprit: TrialStatus, now: datetime
+) -> Decision:
+    """Stop what still runs first; the end is written when nothing runs any more.
+
+    The trials are called stopped before their Jobs are deleted: a Job that is gone is then no vanished one.
+    """
+    status = _with_trials(observed.status, [_stopped(trial) for trial in trials])
     running = [job for job in observed.jobs.values() if job.state == "Active"]
     if running:
-        decision = _training(observed, _with_trials(observed.status, trials))
+        decision = _training(observed, status)
         stopped = tuple(
             Delete(JOB, observed.namespace, job.name, job.uid, job.resource_version) for job in running
         )
         return Decision(decision.status, decision.conditions, deletions=stopped)
-    status = _with_trials(observed.status, [_cancelled(trial) for trial in trials])
-    if culprit is not None and culprit.reason in HOPELESS:
+    if culprit.reason in HOPELESS:
         return fail(status, "Failed", str(culprit.reason), culprit.message, now)
-    failed = sum(trial.phase == "Failed" for trial in trials)
-    allowed = observed.spec.budget.max_failed_trials
-    last = f"{culprit.reason}: {culprit.message}" if culprit is not None else ""
-    message = f"{failed} trials failed, budget.maxFailedTrials is {allowed}; the last: {last}"
+    message = (
+        f"{len(_own_failures(trials))} trials failed, budget.maxFailedTrials is "
+        f"{observed.spec.budget.max_failed_trials}; the last: {culprit.reason}: {culprit.message}"
+    )
     return fail(status, "Failed", Reason.TRIALS_FAILED, message, now)
 
 
-def _cancelled(trial: TrialStatus) -> TrialStatus:
+def _stopped(trial: TrialStatus) -> TrialStatus:
     if trial.phase in ENDED:
         return trial
     return trial.model_copy(
         update={
             "phase": "Failed",
-            "reason": Reason.TRIALS_FAILED.value,
+            "reason": Reason.TRIAL_STOPPED.value,
             "message": "stopped with the Experiment",
         }
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trimtab.apis.v1alpha1.trial import EnvVar
 from trimtab.model.settings import Settings
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import Config, RegistryAccess, format_config
@@ -28,6 +29,25 @@ POD_SECURITY = {
 }
 _OWN_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 _CREDENTIALS_VOLUMES = {"read": "credentials-read", "push": "credentials-push"}
+
+
+def literal(text: str) -> str:
+    """The text as it has to stand in command, args and env so that the kubelet takes it as it is.
+
+    It replaces ``$(NAME)`` and turns ``$$`` into ``$`` (k8s.io/kubernetes third_party/forked/golang/
+    expansion), so every ``$`` is doubled: escaping ``$(`` alone would let ``$$(`` through.
+    """
+    return text.replace("$", "$$")
+
+
+def literal_env(variables: Iterable[EnvVar]) -> list[Json]:
+    """Environment variables whose values are taken literally."""
+    return [{"name": variable.name, "value": literal(variable.value)} for variable in variables]
+
+
+def config_env(config: Config) -> Json:
+    """The variable that carries a container's configuration; parameters in it may hold any text."""
+    return {"name": paths.CONFIG_ENV, "value": literal(format_config(config))}
 
 
 def mount(volume: str, path: Path, *, read_only: bool = False) -> Json:
@@ -67,7 +87,7 @@ def own_container(
         "image": settings.runtime_image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "trimtab_runtime", *command],
-        "env": [{"name": paths.CONFIG_ENV, "value": format_config(config)}],
+        "env": [config_env(config)],
         "resources": _OWN_RESOURCES,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [*mounts, *credentials, mount("tmp", Path("/tmp"))],  # noqa: S108 - inside the container
