@@ -270,7 +270,7 @@ def _parse_publish_trial(fields: Fields) -> PublishTrial:
         data=_parse_data(fields),
         deadline_seconds=_deadline(fields),
         code=parse_code(fields.object("code")),
-        image=fields.optional_text("image"),
+        image=fields.text("image"),
     )
 
 

@@ -6,6 +6,7 @@ is the operator's choice. The kubelet keeps 4,096 bytes, so 2 KiB leaves no doub
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -227,4 +228,5 @@ def _shown(text: str, length: int) -> str:
 
 def _rounded(value: float) -> float:
     # Ten digits are beyond any metric's noise, and bound the length of the message.
-    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+    short = float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+    return short if math.isfinite(short) else value  # the largest floats round up to infinity
