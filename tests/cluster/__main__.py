@@ -86,8 +86,7 @@ def _load_image(arguments: argparse.Namespace) -> None:
 def _images(arguments: argparse.Namespace) -> None:
     cluster = provider.choose(arguments.provider)
     for built in (images.runtime(), images.operator()):
-        size = built.archive.stat().st_size / 2**20
-        print(f"{built.image.by_digest}\n  {built.image.name}  {size:.0f} MiB  {built.archive}")
+        print(f"{built.image.by_digest}\n  {built.image.name}  {images.sizes(built.archive)}")
         if cluster.kubeconfig.is_file():
             cluster.load_image(built.archive)
 

@@ -72,8 +72,8 @@ HELM = ProgramSet("helm", "helm.sh/helm/v3", {"helm": "helm.sh/helm/v3/cmd/helm"
 KWOK = ProgramSet("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, usual_seconds=120)
 
 SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK)}
-NEEDED_BY_TESTS = (KUBERNETES, COREDNS, REGISTRY, HELM)
-"""In order of need: the API server tests wait for the first only. KWOK is built by the benchmarks."""
+NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, HELM, COREDNS)
+"""In order of need: the API server tests wait for the first two only. KWOK is built by the benchmarks."""
 
 
 def ensure(programs: ProgramSet) -> Path:

@@ -98,7 +98,7 @@ def _build(recipe: Recipe, base: BuiltImage | None = None) -> BuiltImage:
         if not archive.is_file():
             with step(f"building image {recipe.name}", recipe.usual_seconds):
                 _build_anew(recipe, base)
-            say(f"image {recipe.name}: {archive.stat().st_size / 2**20:.0f} MiB uncompressed")
+            say(f"image {recipe.name}: {sizes(archive)}")
     return BuiltImage(archive, oci_archive.read_name(archive))
 
 
@@ -110,9 +110,26 @@ def _build_anew(recipe: Recipe, base: BuiltImage | None) -> None:
             build_with_docker(recipe, secrets, partial)
         else:
             _build_with_buildah(recipe, secrets, Path(scratch), base)
-        for older in ARCHIVES.glob(f"{recipe.repository.rpartition('/')[2]}-*.tar"):
+        for older in ARCHIVES.glob(f"{recipe.repository.rpartition('/')[2]}-*"):
             older.unlink()
+        _sizes_file(recipe.archive).write_text(_unpacked_size(recipe.name))
         partial.rename(recipe.archive)
+
+
+def sizes(archive: Path) -> str:
+    """For people: `127 MiB packed, 591 MB unpacked`."""
+    return f"{archive.stat().st_size / 2**20:.0f} MiB packed, {_sizes_file(archive).read_text()} unpacked"
+
+
+def _sizes_file(archive: Path) -> Path:
+    return archive.with_suffix(".unpacked")
+
+
+def _unpacked_size(name: str) -> str:
+    if docker.answers():
+        size = _run(["docker", "image", "inspect", "--format", "{{.Size}}", name])
+        return f"{int(size) / 1e6:.0f} MB"
+    return _buildah("images", "--format", "{{.Size}}", name).strip()
 
 
 def docker_commands(recipe: Recipe, secrets: Sequence[str], archive: Path) -> list[list[str]]:
@@ -142,8 +159,8 @@ def _build_with_buildah(
     build += ["--target", recipe.target] if recipe.target else []
     _buildah(*build, str(recipe.context))
     layout = scratch / "layout"
-    # Uncompressed: compressing and decompressing costs more than the disk it saves on one machine.
-    _buildah("push", "--quiet", "--disable-compression", recipe.name, f"oci:{layout}:{recipe.tag}")
+    # zstd takes a third of gzip's time (8 s against 22 s for the runtime image) and 17 % less room.
+    _buildah("push", "--quiet", "--compression-format", "zstd", recipe.name, f"oci:{layout}:{recipe.tag}")
     _pack_layout(layout, recipe.name, scratch / "image.tar")
 
 

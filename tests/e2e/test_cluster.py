@@ -54,7 +54,7 @@ def test_nothing_in_the_cluster_reaches_the_outside(
     attempt = """
 import socket
 try:
-    socket.create_connection(("192.0.2.1", 80), timeout=3)
+    socket.create_connection(("198.51.100.1", 80), timeout=3)
 except OSError as error:
     print("refused:", error)
 """
