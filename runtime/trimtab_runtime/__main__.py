@@ -1,4 +1,4 @@
-"""`python -m trimtab_runtime fetch|publish|predict`: the containers of Trimtab's pods."""
+"""`python -m trimtab_runtime fetch|publish|predict|serve`: the containers of Trimtab's pods."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .contract.config import (
     Predict,
     PublishEvaluation,
     PublishTrial,
+    ServeModel,
 )
 from .contract.errors import ContractError, Reason
 from .contract.message import Message
@@ -51,6 +52,10 @@ def dispatch(verb: str, config: Config, layout: Layout) -> Message | None:
             from .predict import predict
 
             predict(config, layout)
+        case "serve", ServeModel():
+            from .server.process import serve
+
+            serve(config, layout)
         case "publish", PublishTrial():
             from .publish.trial import publish_trial
 
@@ -66,7 +71,7 @@ def dispatch(verb: str, config: Config, layout: Layout) -> Message | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trimtab-runtime", description=__doc__)
-    parser.add_argument("verb", choices=("fetch", "publish", "predict"))
+    parser.add_argument("verb", choices=("fetch", "publish", "predict", "serve"))
     parser.add_argument("--config", type=Path, help=f"configuration file; default ${paths.CONFIG_ENV}")
     parser.add_argument("--termination-log", type=Path, default=paths.TERMINATION_LOG)
     return parser
