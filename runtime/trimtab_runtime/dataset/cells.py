@@ -94,6 +94,6 @@ def canonical_cell(cell: str) -> str:
     return repr(float(cell)) if NUMBER.match(cell) else cell
 
 
-def canonical_row(cells: Sequence[str]) -> bytes:
-    """Bytes that are equal for equal rows."""
-    return "\x1f".join([canonical_cell(cell) for cell in cells]).encode()
+def joined_row(cells: Sequence[str]) -> bytes:
+    """Bytes of a row of canonical cells: equal rows have equal bytes, and cells do not run together."""
+    return "".join([f"{len(cell)}:{cell}" for cell in cells]).encode()

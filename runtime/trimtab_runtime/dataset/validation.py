@@ -13,7 +13,7 @@ import numpy.typing as npt
 from trimtab_runtime.contract.data import DataContract
 from trimtab_runtime.contract.errors import ContractError, Reason
 
-from .cells import LABELS, canonical_row, cell_check, parse_time
+from .cells import LABELS, CellCheck, canonical_cell, cell_check, joined_row, parse_time
 from .table import Chunk, CsvTable, open_table
 
 Hashes = npt.NDArray[np.uint64]
@@ -47,7 +47,16 @@ class _Faults:
 
     found: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
-    def add(self, column: str, fault: str, row: int) -> None:
+    def add_all(self, column: str, check: CellCheck, chunk: Chunk) -> None:
+        """Check each distinct cell once; most columns repeat few values."""
+        cells = chunk.columns[column]
+        bad = {cell: fault for cell in set(cells) if (fault := check(cell))}
+        if bad:
+            for row, cell in enumerate(cells, chunk.first_row):
+                if cell in bad:
+                    self._add(column, bad[cell], row)
+
+    def _add(self, column: str, fault: str, row: int) -> None:
         known, first, count = self.found.get(column, (fault, row, 0))
         if known == fault:
             self.found[column] = (known, first, count + 1)
@@ -71,10 +80,7 @@ def check_file(path: Path, name: str, contract: DataContract) -> Fingerprint:
         _check_header(table, contract, name)
         for chunk in table.chunks():
             for column, check in checks:
-                for row, cell in enumerate(chunk.columns[column], chunk.first_row):
-                    fault = check(cell)
-                    if fault:
-                        faults.add(column, fault, row)
+                faults.add_all(column, check, chunk)
             labels.update(chunk.columns[contract.label])
             if not faults.found:
                 parts.append(_fingerprint(chunk, contract, columns))
@@ -113,11 +119,15 @@ def _check_header(table: CsvTable, contract: DataContract, name: str) -> None:
             raise ContractError(Reason.DATA_INVALID, column, f"{name} lacks this declared column")
 
 
+def _canonical(cells: Sequence[str]) -> list[str]:
+    form = {cell: canonical_cell(cell) for cell in set(cells)}
+    return [form[cell] for cell in cells]
+
+
 def _fingerprint(chunk: Chunk, contract: DataContract, columns: Sequence[str]) -> Fingerprint:
-    cells = [chunk.columns[column] for column in columns]
-    digests = [
-        hashlib.blake2b(canonical_row(row), digest_size=8).digest() for row in zip(*cells, strict=True)
-    ]
+    cells = [_canonical(chunk.columns[column]) for column in columns]
+    rows = zip(*cells, strict=True)
+    digests = [hashlib.blake2b(joined_row(row), digest_size=8).digest() for row in rows]
     group, time = contract.group_column, contract.time_column
     span = None
     if time and time in columns:

@@ -15,7 +15,7 @@ from trimtab_runtime.contract.result import SCORES, SKLEARN, ModelCard
 from trimtab_runtime.dataset.cells import format_time, parse_time
 from trimtab_runtime.dataset.columns import model_input
 from trimtab_runtime.dataset.leaks import shared_rows
-from trimtab_runtime.dataset.validation import Fingerprint, check_file, join
+from trimtab_runtime.dataset.validation import Fingerprint, fingerprint_file, join
 from trimtab_runtime.layout import Layout
 from trimtab_runtime.profiling.features import profile_feature
 from trimtab_runtime.profiling.scores import performance, score_reference
@@ -91,7 +91,9 @@ def _check_reference(reference: Split) -> None:
             raise ValueError(f"the reference is the data of split {learnt[digest]}: hold rows out for it")
 
     def fingerprint(split: Split) -> Fingerprint:
-        return join([check_file(file, file.name, contract) for file in split.files])
+        # `fetch` has checked the files; where none ran, reading the split did.
+        found = [fingerprint_file(file, file.name, contract) for file in split.files]
+        return join([part for part in found if part])
 
     held_out = fingerprint(reference)
     for name in dict.fromkeys(learnt.values()):
