@@ -72,7 +72,9 @@ class Cache:
     def holds(self, kind: Kind, obj: Mapping[str, Any]) -> bool:
         """Whether exactly this version is what is known."""
         known = self.get(kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
-        return known is not None and known["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]
+        return (
+            known is not None and known["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]
+        )
 
     def remove(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A DELETED event: leaves a tombstone, so that a late older copy does not raise the dead."""

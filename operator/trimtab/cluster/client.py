@@ -110,10 +110,16 @@ class Client:
         path = kind.collection_path(body["metadata"]["namespace"])
         return await self._send("POST", kind, path, body=body, query={"fieldManager": FIELD_MANAGER})
 
-    async def replace(self, kind: Kind, body: Body, *, subresource: str = "") -> Object:
+    async def replace(
+        self, kind: Kind, body: Body, *, subresource: str = "", timeout_seconds: float | None = None
+    ) -> Object:
         meta = body["metadata"]
         path = kind.object_path(meta["namespace"], meta["name"], subresource)
-        return await self._send("PUT", kind, path, body=body, query={"fieldManager": FIELD_MANAGER})
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._send("PUT", kind, path, body=body, query={"fieldManager": FIELD_MANAGER})
+        except TimeoutError as error:
+            raise NoAnswer("PUT", path) from error
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, changes: Body) -> Object:
         path = kind.object_path(namespace, name)

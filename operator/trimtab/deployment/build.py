@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord
@@ -36,8 +37,14 @@ def workload(observed: DeploymentObserved, record: RevisionRecord) -> Apply:
     return Apply(WORKLOAD, body, known.body if known else None)
 
 
-def front_service(observed: DeploymentObserved, revision: str) -> Apply:
-    """The one Service that clients use; its selector is the only one that ever moves."""
+def front_service(observed: DeploymentObserved, revision: str | None) -> Apply:
+    """The one Service that clients use; its selector is the only one that ever moves.
+
+    ``revision`` None: all pods of the Deployment, of whatever revision.
+    """
+    selector = {names.LABEL_DEPLOYMENT: observed.name}
+    if revision is not None:
+        selector = names.revision_selector(observed.name, revision)
     body: dict[str, Any] = {
         "apiVersion": SERVICE.api_version,
         "kind": SERVICE.name,
@@ -52,8 +59,13 @@ def front_service(observed: DeploymentObserved, revision: str) -> Apply:
             "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
         },
         "spec": {
-            "selector": names.revision_selector(observed.name, revision),
+            "selector": selector,
             "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": PORT, "protocol": "TCP"}],
         },
     }
     return Apply(SERVICE, body, observed.service)
+
+
+def selects_both(service: Mapping[str, Any]) -> bool:
+    """Whether the front Service selects pods of every revision."""
+    return names.LABEL_REVISION not in service["spec"].get("selector", {})

@@ -3,29 +3,95 @@
 1. no traffic to a side without ready endpoints;
 2. traffic moves only when its target has the capacity for it;
 3. a side shrinks only when it has no traffic: no endpoint of the front Service is one of its pods.
+
+Everything follows from the status and what is observed, so a pass that comes again after a crash plans the
+same writes, less those that were done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.traffic.replica_ratio import Pair, pair
 from trimtab.model.kinds import WORKLOAD
 from trimtab.model.plan import ChildWrite, Delete, Scale
 
 
-def children_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[ChildWrite, ...]:
-    """Workloads grow, then the Service moves, then what left the Service shrinks."""
-    sides = _sides(status)
+@dataclass(frozen=True)
+class Traffic:
+    """Where the front Service points: at one revision, or (``both``) at all pods of the Deployment."""
+
+    revision: str
+    both: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the roles call for in this pass."""
+
+    pair: Pair
+    traffic: Traffic | None
+
+
+def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) -> Wanted:
+    """Pods and traffic for a weight: what may move now, given what is ready now."""
+    replicas = observed.spec.serving.replicas
+    stable, candidate = status.stable, status.candidate
+    if stable is None:
+        return Wanted(Pair(0, replicas), Traffic(candidate.revision) if candidate else None)
+    if candidate is None or status.abort is not None:
+        return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, candidate))
+    if weight >= 100:
+        # The candidate grows to full size beside stable; the roles swap when it is there.
+        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both=is_split(observed)))
+    target = pair(replicas, weight)
+    return Wanted(target, Traffic(stable.revision, both=may_split(observed, status, target)))
+
+
+def may_split(observed: DeploymentObserved, status: DeploymentStatus, target: Pair) -> bool:
+    """Whether both sides may have traffic: the candidate has its pods, and nobody else has any."""
+    candidate = status.candidate
+    if candidate is None or status.stable is None:
+        return False
+    if is_split(observed):
+        return True
+    return ready(observed, candidate) >= target.candidate and not third_pods(observed, status)
+
+
+def third_pods(observed: DeploymentObserved, status: DeploymentStatus) -> bool:
+    """Whether a revision without a role still has a pod, which a Service over both sides would hit."""
+    return any(workload.pods for workload in _retired(observed, status))
+
+
+def ready(observed: DeploymentObserved, side: Side | None) -> int:
+    """Ready pods of a side, once its workload's controller has seen the last change."""
+    workload = observed.workloads.get(side.revision) if side else None
+    return workload.ready_replicas if workload and workload.settled else 0
+
+
+def serving(observed: DeploymentObserved, side: Side | None) -> int:
+    """Pods of a side that the front Service sends requests to."""
+    workload = observed.workloads.get(side.revision) if side else None
+    return workload.serving_pods if workload else 0
+
+
+def children_of(
+    observed: DeploymentObserved, status: DeploymentStatus, want: Wanted
+) -> tuple[ChildWrite, ...]:
+    """Sides grow, then the Service moves, then sides shrink that have no traffic to lose."""
     writes: list[ChildWrite] = []
-    for side in sides:
-        writes += _grow(observed, side)
-    front = status.stable or status.candidate
-    if front is not None:
-        writes.append(build.front_service(observed, front.revision))
-    writes += [Scale(WORKLOAD, w.body, 0) for w in _retired(observed, sides) if w.replicas > 0 and _idle(w)]
+    sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable))
+    for side, size in sizes:
+        writes += _ensure(observed, side, size)
+    if want.traffic is not None:
+        both = want.traffic.both
+        writes.append(build.front_service(observed, None if both else want.traffic.revision))
+    writes += _shrink(observed, status.candidate, want.pair.candidate, status.stable, want.pair.stable)
+    writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
+    writes += [Scale(WORKLOAD, w.body, 0) for w in _retired(observed, status) if w.replicas and _idle(w)]
     return tuple(writes)
 
 
@@ -33,35 +99,62 @@ def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tupl
     """Retired workloads that have no pod any more. Their ControllerRevisions stay."""
     return tuple(
         _delete(workload)
-        for workload in _retired(observed, _sides(status))
+        for workload in _retired(observed, status)
         if workload.replicas == 0 and not workload.pods and workload.settled and not workload.deleting
     )
 
 
-def _grow(observed: DeploymentObserved, side: Side) -> list[ChildWrite]:
-    record = observed.records.get(side.revision)
-    if record is None:
+def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:
+    """The side's workload, from its frozen record, with at least ``size`` pods."""
+    record = observed.records.get(side.revision) if side else None
+    if record is None or side is None:
+        return []
+    workload = observed.workloads.get(side.revision)
+    if size == 0 and workload is None:
         return []
     writes: list[ChildWrite] = [build.workload(observed, record)]
-    workload = observed.workloads.get(side.revision)
-    wanted = observed.spec.serving.replicas
-    if workload is not None and workload.replicas != wanted:
-        writes.append(Scale(WORKLOAD, workload.body, wanted))
+    if workload is not None and workload.replicas < size:
+        writes.append(Scale(WORKLOAD, workload.body, size))
     return writes
 
 
-def _retired(observed: DeploymentObserved, sides: Sequence[Side]) -> list[WorkloadObserved]:
+def _shrink(
+    observed: DeploymentObserved, side: Side | None, size: int, other: Side | None, other_size: int
+) -> list[ChildWrite]:
+    """Fewer pods for a side, once the other one answers with all of its own.
+
+    A side that loses all of its pods must be out of the Service already.
+    """
+    workload = observed.workloads.get(side.revision) if side else None
+    if workload is None or workload.replicas <= size:
+        return []
+    if size == 0:
+        return [Scale(WORKLOAD, workload.body, 0)] if _idle(workload) else []
+    if other is not None and other_size > 0 and serving(observed, other) < other_size:
+        return []
+    return [Scale(WORKLOAD, workload.body, size)]
+
+
+def _traffic_back(observed: DeploymentObserved, stable: Side, candidate: Side | None) -> Traffic:
+    """All traffic to stable, once it has a ready pod; until then nobody loses the pods that answer."""
+    if ready(observed, stable) == 0 and serving(observed, candidate) > 0:
+        return Traffic(stable.revision, both=True)
+    return Traffic(stable.revision)
+
+
+def is_split(observed: DeploymentObserved) -> bool:
+    """Whether the Service selects both sides now."""
+    return observed.service is not None and build.selects_both(observed.service)
+
+
+def _retired(observed: DeploymentObserved, status: DeploymentStatus) -> list[WorkloadObserved]:
     """Workloads of ours without a role."""
-    kept = {side.revision for side in sides}
+    kept = {side.revision for side in (status.stable, status.candidate) if side is not None}
     return [workload for revision, workload in sorted(observed.workloads.items()) if revision not in kept]
 
 
 def _idle(workload: WorkloadObserved) -> bool:
     return workload.serving_pods == 0
-
-
-def _sides(status: DeploymentStatus) -> list[Side]:
-    return [side for side in (status.stable, status.candidate) if side is not None]
 
 
 def _delete(workload: WorkloadObserved) -> Delete:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.deployment.analysis import MetricVerdict
+from trimtab.deployment.evidence import Evidence
 from trimtab.model.settings import Settings
 
 
@@ -46,6 +49,8 @@ class PodObserved:
     deleting: bool
     serving: bool
     trouble: PodTrouble | None = None
+    restarts: int = 0
+    not_ready_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,12 @@ class WorkloadObserved:
 
 @dataclass(frozen=True)
 class DeploymentObserved:
-    """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number."""
+    """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
+
+    ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
+    cannot be used; empty if it can. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is the
+    annotation.
+    """
 
     name: str
     namespace: str
@@ -96,3 +106,8 @@ class DeploymentObserved:
     records: Mapping[str, RevisionRecord] = field(default_factory=dict)
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
     service: Mapping[str, Any] | None = None
+    evidence: Evidence | None = None
+    verdicts: tuple[MetricVerdict, ...] = ()
+    metrics_problem: str = ""
+    checkpoint: Mapping[str, Any] | None = None
+    action: str = ""

@@ -13,17 +13,22 @@ from trimtab.model.conditions import Condition
 from trimtab.model.plan import ChildWrite, Delete, Plan
 
 AVAILABLE = "Available"
+METRICS_AVAILABLE = "MetricsAvailable"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The next status (without conditions), its conditions, and the writes that may follow it."""
+    """The next status (without conditions), its conditions, and the writes that may follow it.
+
+    ``urgent``: traffic must go back within a second, so its write does not wait long for that of the status.
+    """
 
     status: DeploymentStatus
     conditions: tuple[Condition, ...]
     children: tuple[ChildWrite, ...] = ()
     deletions: tuple[Delete, ...] = ()
     wake_at: datetime | None = None
+    urgent: bool = False
 
     def note(
         self, entry_id: str, reason: Reason, message: str, now: datetime, *, warning: bool = False
@@ -40,24 +45,18 @@ class Decision:
         return replace(self, status=self.status.model_copy(update={"history": entries}))
 
 
-def available(observed: DeploymentObserved) -> Condition:
-    """Whether some revision serves, whatever else is going on."""
-    serving = sum(workload.serving_pods for workload in observed.workloads.values())
-    if serving:
-        return Condition(AVAILABLE, "True", Reason.SERVING, "requests are answered")
-    return Condition(AVAILABLE, "False", Reason.NOTHING_SERVES, "no pod is ready behind the Service")
-
-
 def finish(observed: DeploymentObserved, decision: Decision, now: datetime) -> Plan:
     """The plan of a decision: the status is written only if it differs from the stored one."""
-    merged = conditions.merge(
-        observed.status.conditions,
-        (*decision.conditions, available(observed)),
-        generation=observed.generation,
-        now=now,
-    )
+    desired = (*decision.conditions, _available(observed), *_metrics(observed))
+    merged = conditions.merge(observed.status.conditions, desired, generation=observed.generation, now=now)
+    stable = decision.status.stable
+    workload = observed.workloads.get(stable.revision) if stable else None
     status = decision.status.model_copy(
-        update={"conditions": merged, "observed_generation": observed.generation}
+        update={
+            "conditions": merged,
+            "observed_generation": observed.generation,
+            "replicas": workload.ready_replicas if workload else 0,
+        }
     )
     wire = status.to_wire()
     return Plan(
@@ -65,4 +64,21 @@ def finish(observed: DeploymentObserved, decision: Decision, now: datetime) -> P
         children=decision.children,
         deletions=decision.deletions,
         wake_at=decision.wake_at,
+        urgent=decision.urgent,
     )
+
+
+def _available(observed: DeploymentObserved) -> Condition:
+    """Whether some revision serves, whatever else is going on."""
+    if any(workload.serving_pods for workload in observed.workloads.values()):
+        return Condition(AVAILABLE, "True", Reason.SERVING, "requests are answered")
+    return Condition(AVAILABLE, "False", Reason.NOTHING_SERVES, "no pod is ready behind the Service")
+
+
+def _metrics(observed: DeploymentObserved) -> tuple[Condition, ...]:
+    """Whether the metrics of the pods can be read; shown only while a candidate is judged."""
+    if observed.evidence is None or observed.status.candidate is None:
+        return ()
+    if observed.metrics_problem:
+        return (Condition(METRICS_AVAILABLE, "False", Reason.PROVIDER_ERROR, observed.metrics_problem),)
+    return (Condition(METRICS_AVAILABLE, "True", Reason.METRICS_READ, "all pods of both sides are read"),)

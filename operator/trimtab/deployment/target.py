@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.revision import revision_of
 from trimtab.model import names
 
 
@@ -52,8 +53,8 @@ def _pinned(observed: DeploymentObserved) -> VersionObserved | NoTarget:
 
 
 def _followed(observed: DeploymentObserved) -> VersionObserved | NoTarget:
-    """The highest approved number, never below what is served."""
-    approved = [v for v in observed.versions if v.phase == "Approved"]
+    """The highest approved number that is not quarantined, never below what is served."""
+    approved = [v for v in observed.versions if v.phase == "Approved" and not _is_quarantined(observed, v)]
     stable = observed.status.stable
     served = next((v.version for v in observed.versions if stable and v.name == stable.model_version), 0)
     newer = [v for v in approved if v.version >= served]
@@ -61,3 +62,9 @@ def _followed(observed: DeploymentObserved) -> VersionObserved | NoTarget:
         name = observed.spec.model.name
         return NoTarget(Reason.AWAITING_VERSION, f"no version of model {name} is approved yet", True)
     return max(newer, key=lambda v: v.version)
+
+
+def _is_quarantined(observed: DeploymentObserved, version: VersionObserved) -> bool:
+    """The same bytes under the same settings have failed here."""
+    revision = revision_of(version.digest, observed.spec.serving)
+    return any(entry.revision == revision for entry in observed.status.quarantine)

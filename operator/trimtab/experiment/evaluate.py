@@ -11,13 +11,13 @@ from trimtab.apis.v1alpha1.experiment_status import (
     GateStatus,
 )
 from trimtab.experiment import build, gates
-from trimtab.experiment.numbers import shown
 from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem, VersionObserved
 from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.results import judge_evaluation
 from trimtab.experiment.stages import winner_of
 from trimtab.model import names
+from trimtab.model.numbers import shown
 from trimtab.model.plan import Create
 from trimtab_runtime.contract.message import EvaluationResult
 

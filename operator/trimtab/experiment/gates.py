@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.experiment_status import GateStatus
 from trimtab.apis.v1alpha1.gates import Gate
-from trimtab.experiment.numbers import shown
 from trimtab.experiment.reasons import Reason
+from trimtab.model.numbers import shown
 from trimtab_runtime.contract.message import Comparison, EvaluationResult
 
 

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from trimtab.apis.v1alpha1.experiment_status import ExperimentStatus, TrialStatus
 from trimtab.experiment import build
-from trimtab.experiment.numbers import shown
 from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem
 from trimtab.experiment.outcome import Decision, fail, progress
 from trimtab.experiment.reasons import HOPELESS, Reason
 from trimtab.experiment.results import MAX_STATUS_METRICS, TrialOutcome, judge_trial
 from trimtab.model import names
 from trimtab.model.kinds import JOB
+from trimtab.model.numbers import shown
 from trimtab.model.plan import Create, Delete
 from trimtab.search.random_search import suggest
 

@@ -26,6 +26,10 @@ CONTAINER_PUBLISH = "publish"
 CONTAINER_SERVER = "server"
 
 KEY_HIGH_WATER = "highWater"
+KEY_EVIDENCE = "evidence"
+KEY_TURN = "turn"
+
+ANNOTATION_ACTION = "trimtab.dev/action"
 
 
 def trial_job(experiment: str, trial: int, attempt: int) -> str:
@@ -39,6 +43,11 @@ def evaluation_job(experiment: str, attempt: int) -> str:
 def model_config_map(model: str) -> str:
     """The ConfigMap that keeps a model's version numbers; it has no owner, so numbers are never reused."""
     return f"trimtab-model-{model}"
+
+
+def evidence_config_map(deployment: str) -> str:
+    """The ConfigMap in which the evidence of a running rollout survives the operator."""
+    return f"{deployment}-deployment-evidence"
 
 
 def reserved_key(experiment_uid: str) -> str:

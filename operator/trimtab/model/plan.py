@@ -87,12 +87,17 @@ ChildWrite = Create | Replace | Patch | Apply | Scale
 
 @dataclass(frozen=True)
 class Plan:
-    """One pass. ``status`` is the complete status to write, or None when it is already as it should be."""
+    """One pass. ``status`` is the complete status to write, or None when it is already as it should be.
+
+    ``urgent``: if the status write gets no answer for 2 s, the children are written nevertheless; the status
+    follows in the next pass.
+    """
 
     status: Body | None = None
     children: tuple[ChildWrite, ...] = ()
     deletions: tuple[Delete, ...] = ()
     wake_at: datetime | None = None
+    urgent: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 _EMITTED_LIMIT = 10_000
+URGENT_SECONDS = 2.0
 
 
 class NameTaken(Terminal):
@@ -59,18 +60,26 @@ class Executor:
         """Do everything the plan says for ``subject``; True if anything but Events was written."""
         by = ObjectKey(kind.id, subject["metadata"]["namespace"], subject["metadata"]["name"])
         written = False
+        unanswered: NoAnswer | None = None
         if plan.status is not None:
-            subject = await self._write_status(by, kind, subject, plan.status)
+            try:
+                subject = await self._write_status(by, kind, subject, plan.status, urgent=plan.urgent)
+            except NoAnswer as error:
+                if not plan.urgent:
+                    raise
+                unanswered = error
             written = True
         for child in plan.children:
             written |= await self._write_child(by, child)
         for deletion in plan.deletions:
             written |= await self._delete(by, deletion)
+        if unanswered is not None:
+            raise unanswered
         await self._emit_events(kind, subject, now)
         return written
 
     async def _write_status(
-        self, by: ObjectKey, kind: Kind, subject: Object, status: Mapping[str, Any]
+        self, by: ObjectKey, kind: Kind, subject: Object, status: Mapping[str, Any], *, urgent: bool
     ) -> Object:
         meta = subject["metadata"]
         body = {
@@ -80,7 +89,9 @@ class Executor:
             "spec": subject["spec"],
             "status": status,
         }
-        return await self._send(by, kind, body, self._client.replace(kind, body, subresource="status"))
+        timeout = URGENT_SECONDS if urgent else None
+        request = self._client.replace(kind, body, subresource="status", timeout_seconds=timeout)
+        return await self._send(by, kind, body, request)
 
     async def _write_child(self, by: ObjectKey, child: ChildWrite) -> bool:
         match child:

@@ -21,10 +21,12 @@ from trimtab.deployment.observed import (
 )
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
-from trimtab.model import conditions
+from trimtab.model import conditions, names
+from trimtab.model.clock import parse_time
 from trimtab.model.conditions import Condition
 from trimtab.model.errors import Terminal
 from trimtab.model.kinds import (
+    CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     ENDPOINT_SLICE,
@@ -37,6 +39,7 @@ from trimtab.model.kinds import (
 from trimtab.model.names import LABEL_REVISION
 from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
+from trimtab.runtime.judge_rollout import RolloutJudge
 from trimtab.runtime.observe_pods import container_statuses, reported, waiting
 
 Object = dict[str, Any]
@@ -45,12 +48,15 @@ Object = dict[str, Any]
 class DeploymentReconciler:
     kind = DEPLOYMENT
 
-    def __init__(self, cache: Cache, settings: Settings) -> None:
+    def __init__(self, cache: Cache, settings: Settings, judge: RolloutJudge) -> None:
         self._cache = cache
         self._settings = settings
+        self._judge = judge
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
-        return decide(self._observe(obj), now)
+        deployment = _parse(obj)
+        observed = self._observe(obj, deployment)
+        return decide(await self._judge.judged(deployment, observed, now), now)
 
     def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
         status = DeploymentStatus.model_validate(obj.get("status", {}))
@@ -59,8 +65,7 @@ class DeploymentReconciler:
         wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
         return Plan(status=wire if wire != status.to_wire() else None)
 
-    def _observe(self, obj: Object) -> DeploymentObserved:
-        deployment = _parse(obj)
+    def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]
         namespace, uid, model = meta["namespace"], meta["uid"], deployment.spec.model.name
         service = next(iter(self._cache.owned_by(uid, SERVICE)), None)
@@ -81,6 +86,8 @@ class DeploymentReconciler:
             },
             workloads={w.revision: w for w in self._workloads(uid, ready)},
             service=service,
+            checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
+            action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),
         )
 
     def _ready_endpoints(self, service: Object | None) -> frozenset[str]:
@@ -135,7 +142,17 @@ def _pod(pod: Object, ready: frozenset[str]) -> PodObserved:
         deleting="deletionTimestamp" in meta,
         serving=meta["uid"] in ready,
         trouble=None if is_ready else _trouble(pod),
+        restarts=sum(s.get("restartCount", 0) for s in status.get("containerStatuses", ())),
+        not_ready_since=_not_ready_since(status),
     )
+
+
+def _not_ready_since(status: Mapping[str, Any]) -> datetime | None:
+    """Since when the pod is not ready; None while it is."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return parse_time(condition["lastTransitionTime"])
+    return None
 
 
 def _trouble(pod: Object) -> PodTrouble | None:

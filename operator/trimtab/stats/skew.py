@@ -9,7 +9,7 @@ from trimtab.stats.distance import Distance, measure, rows_to_see
 from trimtab.stats.verdicts import CanaryVerdict
 
 # Stable only has to be cleared of a shift of floor size; nobody fails on this test alone.
-_STABLE_LEVEL = 0.05
+STABLE_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ def _attribute(stable: SideTable | None, distance: Distance | None, floor: float
     """The candidate is off: is it alone?"""
     if stable is None or distance is None:
         return SkewOutcome.UNDECIDED
-    if distance.is_off(floor=floor, level=_STABLE_LEVEL):
+    if distance.is_off(floor=floor, level=STABLE_LEVEL):
         return SkewOutcome.SHARED
-    needed = rows_to_see(stable.reference, floor=floor, level=_STABLE_LEVEL)
+    needed = rows_to_see(stable.reference, floor=floor, level=STABLE_LEVEL)
     vouched = needed is not None and distance.samples >= needed and distance.psi_adjusted < floor
     return SkewOutcome.SKEWED if vouched else SkewOutcome.UNDECIDED
 

@@ -8,14 +8,14 @@ from trimtab.apis.markers import ATOMIC, Rule, list_map
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.apis.v1alpha1.meta import (
     OBJECT_NAME_RULE,
-    Deadline,
     Digest,
     ModelName,
     Resource,
     SpecModel,
-    deadline_seconds,
 )
+from trimtab.apis.v1alpha1.rollout import Rollout
 from trimtab.apis.v1alpha1.trial import QUALIFIED_KEYS, EnvVar, LabelValue, Resources, Toleration
+from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
 
 
 class ModelReference(SpecModel):
@@ -59,23 +59,21 @@ class Serving(SpecModel):
     """Taints the pods tolerate."""
 
 
-class Rollout(SpecModel):
-    """How a new revision takes over."""
+class Traffic(SpecModel):
+    """How requests get to the pods."""
 
-    progress_deadline: Deadline = "10m"
-    """How long a new revision may take until it is ready."""
-
-    @property
-    def progress_deadline_seconds(self) -> int:
-        """`progressDeadline` in whole seconds, rounded up."""
-        return deadline_seconds(self.progress_deadline)
+    provider: Literal["ReplicaRatio"] = "ReplicaRatio"
+    """ReplicaRatio: one Service over the pods of both sides; a weight is a ratio of pods, its unit the
+    connection. Needs nothing but Kubernetes."""
 
 
 class DeploymentSpec(SpecModel):
     """What to serve, and how."""
 
+    rules: ClassVar = WEIGHT_RULES
     model: ModelReference
     serving: Serving = Field(default_factory=Serving)
+    traffic: Traffic = Field(default_factory=Traffic)
     rollout: Rollout = Field(default_factory=Rollout)
 
 

@@ -4,17 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from trimtab.apis.markers import list_map
 from trimtab.apis.v1alpha1.meta import (
     Conditions,
     Digest,
     History,
+    Measured,
+    Message,
     ObjectName,
+    Reason,
+    ShortText,
     StatusModel,
     Time,
 )
 
-DeploymentPhase = Literal["Pending", "Progressing", "Ready", "Stalled"]
+DeploymentPhase = Literal["Pending", "Progressing", "Paused", "Aborting", "Aborted", "Ready", "Stalled"]
 Revision = Annotated[str, StringConstraints(pattern="^[a-f0-9]{8}$", max_length=8)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class Side(StatusModel):
@@ -30,21 +36,121 @@ class Side(StatusModel):
     """When the revision got this role."""
 
 
+class StepStatus(StatusModel):
+    """Where the rollout is."""
+
+    index: Annotated[int, Field(ge=0)]
+    """Index of the step in `spec.rollout.steps`, from 0; their number = the candidate is being promoted."""
+    started_at: Time
+    """When the step began."""
+    observed_seconds: Annotated[int, Field(ge=0)] = 0
+    """Time in the step during which operator and metrics were there, as of the last write."""
+    held: bool = False
+    """An analysis without a verdict waits for a person."""
+
+
+class WeightStatus(StatusModel):
+    """The candidate's share of new connections, in percent."""
+
+    desired: Percent
+    """What the step asks for."""
+    applied: Percent
+    """What pods and endpoints give."""
+    observed: Percent | None = None
+    """What the servers counted, as of the last write."""
+
+
+class MetricStatus(StatusModel):
+    """The verdict of one metric, as of the last step, verdict or minute."""
+
+    metric: ShortText
+    """Name of the metric."""
+    verdict: Literal["Pass", "Fail", "Inconclusive", "NoData", "ProviderError"]
+    """Pass, Fail, Inconclusive, NoData or ProviderError."""
+    samples: Annotated[int, Field(ge=0)] = 0
+    """How much the candidate has shown: connections, requests or rows."""
+    value: Measured | None = None
+    """The candidate's value."""
+    bound: Measured | None = None
+    """What the value is held against."""
+    samples_to_verdict: Annotated[int, Field(ge=0)] | None = None
+    """How many more samples a verdict will take, at the rates seen so far."""
+    message: Message = ""
+    """The numbers, for people."""
+
+
+class Abort(StatusModel):
+    """A decision that stands until it is carried out: all traffic goes back to stable."""
+
+    revision: Revision
+    """The candidate that is given up."""
+    step: Annotated[int, Field(ge=0)]
+    """The step it was in."""
+    reason: Reason
+    """Why, as one word."""
+    message: Message = ""
+    """Why, with the numbers that decided it."""
+
+
+class Quarantine(StatusModel):
+    """A revision that failed. It is not tried again, under whatever name."""
+
+    revision: Revision
+    """The revision: the same bytes under the same settings."""
+    digest: Digest
+    """Digest of its model artifact."""
+    model_version: ObjectName
+    """The version it was called."""
+    reason: Reason
+    """Why, as one word."""
+    message: Message = ""
+    """Why, with the numbers that decided it."""
+    at: Time
+    """When."""
+
+
+class ActionStatus(StatusModel):
+    """The last action of a person that was read from the annotation."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    """The action's token: the same token is carried out once."""
+    action: Annotated[str, StringConstraints(max_length=32)]
+    """promote or abort."""
+    by: Annotated[str, StringConstraints(max_length=256)] = ""
+    """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
+    outcome: Literal["Done", "StaleAction", "Unreadable"]
+    """Done, StaleAction (it names another revision or step), or Unreadable."""
+    at: Time
+    """When it was read."""
+
+
 class DeploymentStatus(StatusModel):
     """Who serves, who is to take over, and why."""
 
     phase: DeploymentPhase | None = None
-    """Pending, Progressing, Ready or Stalled."""
+    """Pending, Progressing, Paused, Aborting, Aborted, Ready or Stalled."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The metadata.generation this status is about."""
     conditions: Conditions = ()
-    """Ready (the wanted revision serves all traffic), Available (some revision serves), Reconciling,
-    Stalled."""
+    """Ready (the wanted revision has all traffic), Available (some revision serves), MetricsAvailable,
+    Reconciling, Stalled."""
     stable: Side | None = None
     """The revision that serves."""
     candidate: Side | None = None
     """The revision that is to take over."""
     replicas: Annotated[int, Field(ge=0)] = 0
     """How many pods of the stable revision are ready."""
+    step: StepStatus | None = None
+    """The step the candidate is in."""
+    weight: WeightStatus | None = None
+    """The candidate's share of new connections."""
+    analysis: Annotated[tuple[MetricStatus, ...], Field(max_length=11), list_map("metric")] = ()
+    """The verdicts on the candidate."""
+    abort: Abort | None = None
+    """Present while a candidate is being given up."""
+    quarantine: Annotated[tuple[Quarantine, ...], Field(max_length=20), list_map("revision")] = ()
+    """Revisions that failed."""
+    last_action: ActionStatus | None = None
+    """The last action of a person."""
     history: History = ()
     """The transitions so far, oldest first."""

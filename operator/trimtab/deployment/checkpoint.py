@@ -1,0 +1,106 @@
+"""Evidence as JSON and back, in the ConfigMap that survives the process, and when it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from trimtab.deployment.evidence import SIDES, Evidence, PodCounters
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.model import names
+from trimtab.model.clock import format_time, parse_time
+from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT
+from trimtab.model.plan import Apply, controller_reference
+from trimtab.stats.evidence import read_evidence
+from trimtab_runtime.contract.counts import ServerCounts
+
+VERSION = 1
+INTERVAL_SECONDS = 30.0
+KEY_SAVED_AT = "savedAt"
+KEY_LOOKS = "looks"
+_SEPARATOR = "|"
+
+
+class UnreadableCheckpoint(ValueError):
+    """A checkpoint that this operator cannot go on from: the analysis must not silently start anew."""
+
+
+def dump(evidence: Evidence) -> dict[str, Any]:
+    """JSON-ready."""
+    return {
+        "version": VERSION,
+        "turn": evidence.turn,
+        "since": evidence.since.isoformat(),
+        "pods": {uid: asdict(pod) for uid, pod in evidence.pods.items()},
+        "rates": {name: rate.to_dict() for name, rate in evidence.rates.items()},
+        "sums": {
+            side: {_SEPARATOR.join(series): count for series, count in counts.values.items() if count}
+            | {_SEPARATOR.join(series): 0 for series, count in counts.values.items() if not count}
+            for side, counts in evidence.sums.items()
+        },
+        "connections": dict(evidence.connections),
+        "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
+        "latched": {key: dict(value) for key, value in evidence.latched.items()},
+        "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
+    }
+
+
+def load(stored: Mapping[str, Any]) -> Evidence:
+    """Inverse of `dump`. Raises UnreadableCheckpoint."""
+    try:
+        if stored["version"] != VERSION:
+            raise UnreadableCheckpoint(f"version {stored['version']}, this operator reads {VERSION}")
+        return Evidence(
+            turn=stored["turn"],
+            since=parse_time(stored["since"]),
+            pods={uid: PodCounters(**pod) for uid, pod in stored["pods"].items()},
+            rates={name: read_evidence(rate) for name, rate in stored["rates"].items()},
+            sums={side: _counts(stored["sums"].get(side, {})) for side in SIDES},
+            connections={side: int(stored["connections"][side]) for side in SIDES},
+            observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
+            latched=stored["latched"],
+            last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UnreadableCheckpoint(f"{type(error).__name__}: {error}") from error
+
+
+def _counts(stored: Mapping[str, int]) -> ServerCounts:
+    return ServerCounts({tuple(key.split(_SEPARATOR)): int(count) for key, count in stored.items()})
+
+
+def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Apply, ...]:
+    """The ConfigMap, every 30 s, and at once when there is none of this turn or a look was taken."""
+    evidence = observed.evidence
+    if evidence is None or not _is_due(observed.checkpoint, evidence, now):
+        return ()
+    body = {
+        "apiVersion": CONFIG_MAP.api_version,
+        "kind": CONFIG_MAP.name,
+        "metadata": {
+            "name": names.evidence_config_map(observed.name),
+            "namespace": observed.namespace,
+            "labels": {
+                names.LABEL_MANAGED_BY: names.MANAGED_BY,
+                names.LABEL_DEPLOYMENT: observed.name,
+            },
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "data": {
+            names.KEY_EVIDENCE: json.dumps(dump(evidence), sort_keys=True),
+            names.KEY_TURN: evidence.turn,
+            KEY_LOOKS: str(len(evidence.latched)),
+            KEY_SAVED_AT: format_time(now),
+        },
+    }
+    return (Apply(CONFIG_MAP, body, observed.checkpoint),)
+
+
+def _is_due(stored: Mapping[str, Any] | None, evidence: Evidence, now: datetime) -> bool:
+    data = (stored or {}).get("data", {})
+    if data.get(names.KEY_TURN) != evidence.turn or data.get(KEY_LOOKS) != str(len(evidence.latched)):
+        return True
+    return (now - parse_time(data[KEY_SAVED_AT])).total_seconds() >= INTERVAL_SECONDS

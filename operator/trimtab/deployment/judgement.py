@@ -1,0 +1,74 @@
+"""The verdicts on a candidate in one pass, and what of them must be remembered.
+
+A look of a distribution metric spends its error probability, so its answer is latched in the evidence for the
+rest of the step; later passes, and later processes, repeat it instead of looking again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from trimtab.apis.v1alpha1.deployment import DeploymentSpec
+from trimtab.apis.v1alpha1.deployment_status import StepStatus
+from trimtab.deployment.analysis import MetricVerdict, Profiles, Verdict, judge_all
+from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.steps import looks, position, step_key
+
+
+def judge(
+    spec: DeploymentSpec, step: StepStatus | None, evidence: Evidence, profiles: Profiles, problem: str
+) -> tuple[tuple[MetricVerdict, ...], Evidence]:
+    """Verdicts of all metrics, and the evidence with newly taken looks latched.
+
+    ``problem``: why the metrics cannot be read now. Then nothing is judged anew; a failure that stands
+    already stays one.
+    """
+    at = position(spec.rollout.steps, step)
+    fresh = judge_all(
+        spec.rollout.analysis, evidence, profiles, step=at.analyze, looks=looks(spec.rollout.steps)
+    )
+    key = step_key(evidence.turn, at.index)
+    verdicts = tuple(_remembered(evidence, key, verdict) or verdict for verdict in fresh)
+    if problem:
+        return tuple(_unread(verdict, problem) for verdict in verdicts), evidence
+    taken = {_key(key, v.name): _dump(v) for v in verdicts if v.looked}
+    if taken.keys() <= evidence.latched.keys():
+        return verdicts, evidence
+    return verdicts, replace(evidence, latched={**evidence.latched, **taken})
+
+
+def _remembered(evidence: Evidence, step: str, verdict: MetricVerdict) -> MetricVerdict | None:
+    stored = evidence.latched.get(_key(step, verdict.name))
+    return None if stored is None else _load(verdict, stored)
+
+
+def _unread(verdict: MetricVerdict, problem: str) -> MetricVerdict:
+    if verdict.verdict is Verdict.FAIL:
+        return verdict
+    return replace(verdict, verdict=Verdict.PROVIDER_ERROR, message=problem)
+
+
+def _key(step: str, metric: str) -> str:
+    return f"{step}/{metric}"
+
+
+def _dump(verdict: MetricVerdict) -> dict[str, str]:
+    return {
+        "verdict": verdict.verdict.value,
+        "samples": str(verdict.samples),
+        "value": "" if verdict.value is None else repr(verdict.value),
+        "message": verdict.message,
+    }
+
+
+def _load(verdict: MetricVerdict, stored: Mapping[str, str]) -> MetricVerdict:
+    return replace(
+        verdict,
+        verdict=Verdict(stored["verdict"]),
+        samples=int(stored["samples"]),
+        value=float(stored["value"]) if stored["value"] else None,
+        samples_to_verdict=0,
+        message=stored["message"],
+        looked=True,
+    )

@@ -1,0 +1,90 @@
+"""What status says about a running analysis, without a write for every scrape.
+
+Verdicts and steps are written when they change; the numbers beside them at most once a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trimtab.apis.v1alpha1.deployment_status import (
+    DeploymentStatus,
+    MetricStatus,
+    StepStatus,
+    WeightStatus,
+)
+from trimtab.deployment.analysis import MetricVerdict
+from trimtab.deployment.evidence import Evidence
+from trimtab.model.numbers import shown
+
+REPORT_SECONDS = 60
+
+
+def with_report(
+    status: DeploymentStatus,
+    stored: DeploymentStatus,
+    verdicts: Sequence[MetricVerdict],
+    evidence: Evidence | None,
+    *,
+    seconds: float,
+) -> DeploymentStatus:
+    """``status`` with analysis, observed weight and observed seconds: fresh ones if it is time, else as
+    stored."""
+    if status.step is None:
+        return status
+    fresh = tuple(_metric(verdict) for verdict in verdicts)
+    if not _is_due(status, stored, fresh, seconds):
+        return status.model_copy(
+            update={
+                "analysis": stored.analysis,
+                "step": _kept(status.step, stored.step),
+                "weight": _same(status, stored),
+            }
+        )
+    step = status.step.model_copy(update={"observed_seconds": int(seconds)})
+    weight = status.weight
+    if weight is not None:
+        weight = weight.model_copy(update={"observed": observed_weight(evidence)})
+    return status.model_copy(update={"analysis": fresh, "step": step, "weight": weight})
+
+
+def observed_weight(evidence: Evidence | None) -> int | None:
+    """The candidate's share of the connections counted so far, in percent."""
+    if evidence is None:
+        return None
+    total = sum(evidence.connections.values())
+    return round(100 * evidence.connections["candidate"] / total) if total else None
+
+
+def _is_due(
+    status: DeploymentStatus, stored: DeploymentStatus, fresh: tuple[MetricStatus, ...], seconds: float
+) -> bool:
+    if stored.step is None or status.step is None or stored.step.index != status.step.index:
+        return True
+    before = [(metric.metric, metric.verdict) for metric in stored.analysis]
+    if before != [(metric.metric, metric.verdict) for metric in fresh]:
+        return True
+    return seconds - stored.step.observed_seconds >= REPORT_SECONDS
+
+
+def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:
+    seconds = stored.observed_seconds if stored else 0
+    return step.model_copy(update={"observed_seconds": seconds})
+
+
+def _same(status: DeploymentStatus, stored: DeploymentStatus) -> WeightStatus | None:
+    if status.weight is None or stored.weight is None:
+        return status.weight
+    return status.weight.model_copy(update={"observed": stored.weight.observed})
+
+
+def _metric(verdict: MetricVerdict) -> MetricStatus:
+    return MetricStatus(
+        metric=verdict.name,
+        verdict=verdict.verdict.value,
+        samples=verdict.samples,
+        value=None if verdict.value is None else shown(verdict.value),
+        bound=None if verdict.bound is None else shown(verdict.bound),
+        samples_to_verdict=verdict.samples_to_verdict,
+        message=verdict.message[:1024],
+    )

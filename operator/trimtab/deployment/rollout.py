@@ -1,0 +1,76 @@
+"""A candidate on its way. First what ends it, then what people ask for, then what its step waits for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from trimtab.apis.v1alpha1.deployment_status import Side
+from trimtab.deployment import actions
+from trimtab.deployment.analysis import Verdict
+from trimtab.deployment.health import NAME as POD_HEALTH
+from trimtab.deployment.health import judge_pods
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.outcome import Decision
+from trimtab.deployment.reasons import Reason
+from trimtab.deployment.stepping import advance
+from trimtab.deployment.steps import position
+from trimtab.deployment.turn import Turn, enter, give_up
+
+
+def follow(observed: DeploymentObserved, candidate: Side, now: datetime) -> Decision:
+    """One pass over a candidate that the spec asks for."""
+    turn = Turn(
+        observed=observed,
+        candidate=candidate,
+        verdicts=(*observed.verdicts, judge_pods(observed, candidate, now)),
+        at=position(observed.spec.rollout.steps, observed.status.step),
+        now=now,
+    )
+    action = actions.pending(observed.action, observed.status)
+    if action is not None and not actions.fits(action, observed.status):
+        return _stale(turn, action)
+    if action is not None and action.action == actions.ABORT:
+        return _acted(give_up(turn, Reason.ABORTED_BY_PERSON, _by(action)), action, now)
+    failed = _failed(turn)
+    if failed is not None:
+        return failed
+    return _promote_step(turn, action) if action is not None else advance(turn)
+
+
+def _failed(turn: Turn) -> Decision | None:
+    """The end, if a metric that aborts has failed."""
+    failed = [v for v in turn.verdicts if v.verdict is Verdict.FAIL and v.aborts]
+    if not failed:
+        return None
+    reason = Reason.POD_HEALTH if failed[0].name == POD_HEALTH else Reason.ANALYSIS_FAILED
+    return give_up(turn, reason, "; ".join(f"{v.name}: {v.message or v.value}" for v in failed))
+
+
+def _promote_step(turn: Turn, action: actions.Action) -> Decision:
+    """A person ends the wait of this step; a weight that is being set is not skipped."""
+    if turn.at.step is None or turn.at.step.weight is not None:
+        return _stale(turn, action)
+    decision = enter(turn, turn.at.index + 1)
+    return _acted(decision, action, turn.now).note(
+        f"promote-{action.token}"[:64], Reason.PROMOTED_BY_PERSON, _by(action), turn.now
+    )
+
+
+def _acted(decision: Decision, action: actions.Action, now: datetime) -> Decision:
+    done = actions.record(action, done=True, now=now)
+    return replace(decision, status=decision.status.model_copy(update={"last_action": done}))
+
+
+def _stale(turn: Turn, action: actions.Action) -> Decision:
+    """Refused once, and said so; the rollout goes on as if nothing had been asked."""
+    decision = _failed(turn) or advance(turn)
+    refused = actions.record(action, done=False, now=turn.now)
+    text = f"{action.action} names revision {action.revision} step {action.step}, which does not wait now"
+    return replace(decision, status=decision.status.model_copy(update={"last_action": refused})).note(
+        f"stale-{action.token}"[:64], Reason.STALE_ACTION, text, turn.now, warning=True
+    )
+
+
+def _by(action: actions.Action) -> str:
+    return f"by {action.by} (unverified)" if action.by else "by somebody (unverified)"

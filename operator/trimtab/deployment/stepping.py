@@ -1,0 +1,113 @@
+"""What each kind of step waits for."""
+
+from __future__ import annotations
+
+from trimtab.deployment.analysis import Verdict
+from trimtab.deployment.children import Wanted, children_of, deletions_of, is_split, ready, serving, wanted
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.outcome import Decision
+from trimtab.deployment.reasons import Reason
+from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready
+from trimtab.model.conditions import progressing
+
+
+def advance(turn: Turn) -> Decision:
+    """The step goes on, or the next one begins."""
+    observed, at = turn.observed, turn.at
+    if observed.status.step is None:
+        return enter(turn, 0)
+    if at.step is None:
+        return _promotion(turn)
+    if at.step.weight is not None:
+        return _weight(turn)
+    if observed.metrics_problem:
+        return stay(turn, Reason.PROVIDER_ERROR, observed.metrics_problem)
+    return _pause(turn) if at.step.pause is not None else _analyze(turn)
+
+
+def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
+    """Both sides have the pods of the weight, all of them behind the Service."""
+    status = observed.status
+    return (
+        is_split(observed)
+        and serving(observed, status.candidate) == want.pair.candidate
+        and serving(observed, status.stable) == want.pair.stable
+    )
+
+
+def _weight(turn: Turn) -> Decision:
+    want = wanted(turn.observed, turn.observed.status, turn.at.weight)
+    if is_applied(turn.observed, want):
+        pods = f"{want.pair.candidate} of {want.pair.stable + want.pair.candidate} pods"
+        text = f"weight {turn.at.weight}: {pods}"
+        entry = f"weight-{turn.at.index}-{turn.name}"
+        return enter(turn, turn.at.index + 1).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
+    why, message = unready(turn, want.pair.candidate)
+    return too_late(turn, message) or stay(turn, why or Reason.SETTING_WEIGHT, message)
+
+
+def _pause(turn: Turn) -> Decision:
+    pause = turn.at.step.pause if turn.at.step else None
+    if pause is None or pause.seconds is None:
+        text = "waits for `trimtab promote`, or `trimtab abort`"
+        return stay(turn, Reason.AWAITING_PERSON, text, phase="Paused")
+    left = pause.seconds - turn.seconds
+    if left <= 0:
+        return enter(turn, turn.at.index + 1)
+    text = f"pause of {pause.for_} at weight {turn.at.weight}"
+    return stay(turn, Reason.PAUSED, text, phase="Paused", wake=left)
+
+
+def _analyze(turn: Turn) -> Decision:
+    analyze = turn.at.analyze
+    if analyze is None:
+        raise AssertionError("the step says that it is an analysis")
+    waiting = [v for v in turn.verdicts if v.aborts and v.verdict is not Verdict.PASS]
+    if not waiting and turn.observed.evidence is not None:
+        return enter(turn, turn.at.index + 1)
+    text = "waits for " + ", ".join(f"{v.name} ({v.verdict})" for v in waiting)
+    left = analyze.max_duration_seconds - turn.seconds
+    return _inconclusive(turn, text) if left <= 0 else stay(turn, Reason.ANALYZING, text, wake=left)
+
+
+def _inconclusive(turn: Turn, text: str) -> Decision:
+    """No verdict after maxDuration: what onInconclusive says."""
+    match turn.observed.spec.rollout.analysis.on_inconclusive:
+        case "Fail":
+            return give_up(turn, Reason.INCONCLUSIVE, text)
+        case "Hold":
+            text = f"no verdict after maxDuration: {text}; waits for `trimtab promote`, or `trimtab abort`"
+            return stay(turn, Reason.AWAITING_PERSON, text, phase="Paused", held=True)
+        case "Extend":
+            return too_late(turn, text) or stay(turn, Reason.ANALYZING, f"extended: {text}")
+
+
+def _promotion(turn: Turn) -> Decision:
+    """All steps are done. The candidate grows to full size; then roles swap and the Service follows.
+
+    Pods keep their labels and are not made again.
+    """
+    observed, candidate = turn.observed, turn.candidate
+    size = observed.spec.serving.replicas
+    if ready(observed, candidate) < size:
+        why, message = unready(turn, size)
+        return too_late(turn, message) or stay(turn, why or Reason.PROMOTING, message)
+    stable = candidate.model_copy(update={"since": turn.now})
+    status = observed.status.model_copy(
+        update={
+            "phase": "Progressing",
+            "stable": stable,
+            "candidate": None,
+            "step": None,
+            "weight": None,
+            "analysis": (),
+        }
+    )
+    text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
+    want = wanted(observed, status, 0)
+    return Decision(
+        status,
+        progressing(Reason.PROMOTING, text),
+        children_of(observed, status, want),
+        deletions_of(observed, status),
+    ).note(f"promoted-{turn.name}", Reason.PROMOTED, text, turn.now)

@@ -1,0 +1,1 @@
+"""How a weight becomes pods and endpoints."""

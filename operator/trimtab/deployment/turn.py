@@ -1,0 +1,141 @@
+"""One pass over a candidate as a record, and the ways in which it may end: stay, or enter another step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side, StepStatus, WeightStatus
+from trimtab.deployment import abort
+from trimtab.deployment.analysis import MetricVerdict
+from trimtab.deployment.checkpoint import checkpoint_if_due
+from trimtab.deployment.children import (
+    Wanted,
+    children_of,
+    deletions_of,
+    is_split,
+    ready,
+    serving,
+    wanted,
+)
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.outcome import Decision
+from trimtab.deployment.reasons import Reason
+from trimtab.deployment.report import with_report
+from trimtab.deployment.steps import Position, observed_seconds, position
+from trimtab.model.clock import after
+from trimtab.model.conditions import progressing
+
+WAKE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a step decides on."""
+
+    observed: DeploymentObserved
+    candidate: Side
+    verdicts: tuple[MetricVerdict, ...]
+    at: Position
+    now: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Observed time in this step."""
+        evidence = self.observed.evidence
+        if evidence is None:
+            return 0.0
+        return observed_seconds(evidence.observed_seconds, evidence.turn, self.at.index)
+
+    @property
+    def name(self) -> str:
+        """Names this turn of this revision, for history."""
+        return turn_name(self.candidate)
+
+
+def turn_name(side: Side) -> str:
+    return f"{side.revision}-{side.since:%Y%m%dT%H%M%S}" if side.since else side.revision
+
+
+def enter(turn: Turn, index: int) -> Decision:
+    """The step ``index`` begins in this pass: its writes follow the status that says so."""
+    step = StepStatus(index=index, started_at=turn.now)
+    at = position(turn.observed.spec.rollout.steps, step)
+    status = turn.observed.status.model_copy(update={"step": step, "phase": "Progressing"})
+    text = f"{turn.candidate.model_version} enters step {index}"
+    return _decision(replace(turn, at=at), status, Reason.PROGRESSING, text, seconds=0.0)
+
+
+def stay(
+    turn: Turn,
+    reason: Reason | str,
+    message: str,
+    *,
+    phase: str = "Progressing",
+    wake: float = WAKE_SECONDS,
+    held: bool = False,
+) -> Decision:
+    """Nothing changes but what is observed; comes back in ``wake`` seconds at the latest."""
+    status = turn.observed.status.model_copy(update={"phase": phase})
+    if status.step is not None and status.step.held != held:
+        status = status.model_copy(update={"step": status.step.model_copy(update={"held": held})})
+    return _decision(turn, status, reason, message, seconds=turn.seconds, wake=min(wake, WAKE_SECONDS))
+
+
+def give_up(turn: Turn, reason: Reason, message: str) -> Decision:
+    """Abort, with the verdicts that decided beside it."""
+    decision = abort.give_up(turn.observed, turn.candidate, reason, message, turn.now)
+    return replace(decision, status=_reported(turn, decision.status, turn.seconds))
+
+
+def too_late(turn: Turn, message: str) -> Decision | None:
+    """The end of a step that takes longer than progressDeadline; None while there is time."""
+    rollout = turn.observed.spec.rollout
+    if turn.seconds < rollout.progress_deadline_seconds:
+        return None
+    text = f"not done within rollout.progressDeadline {rollout.progress_deadline}: {message}"
+    return give_up(turn, Reason.PROGRESS_DEADLINE_EXCEEDED, text)
+
+
+def unready(turn: Turn, size: int) -> tuple[str | None, str]:
+    """Why the candidate does not have ``size`` ready pods."""
+    workload = turn.observed.workloads.get(turn.candidate.revision)
+    if workload is not None and workload.trouble is not None:
+        return workload.trouble.reason, workload.trouble.message
+    return None, f"{ready(turn.observed, turn.candidate)} of {size} candidate pods are ready"
+
+
+def _decision(
+    turn: Turn,
+    status: DeploymentStatus,
+    reason: Reason | str,
+    message: str,
+    *,
+    seconds: float,
+    wake: float = WAKE_SECONDS,
+) -> Decision:
+    observed = turn.observed
+    want = wanted(observed, status, turn.at.weight)
+    weight = WeightStatus(desired=turn.at.weight, applied=_applied(observed, want))
+    moved = status.model_copy(update={"weight": weight})
+    return Decision(
+        status=_reported(turn, moved, seconds),
+        conditions=progressing(str(reason), message),
+        children=(*children_of(observed, status, want), *checkpoint_if_due(observed, turn.now)),
+        deletions=deletions_of(observed, status),
+        wake_at=after(turn.now, wake),
+    )
+
+
+def _reported(turn: Turn, status: DeploymentStatus, seconds: float) -> DeploymentStatus:
+    observed = turn.observed
+    return with_report(status, observed.status, turn.verdicts, observed.evidence, seconds=seconds)
+
+
+def _applied(observed: DeploymentObserved, want: Wanted) -> int:
+    """The share that pods and endpoints give now, in percent."""
+    if want.traffic is None or not is_split(observed):
+        return 0
+    ours = serving(observed, observed.status.candidate)
+    theirs = serving(observed, observed.status.stable)
+    return round(100 * ours / (ours + theirs)) if ours + theirs else 0

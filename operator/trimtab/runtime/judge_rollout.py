@@ -1,0 +1,142 @@
+"""Adds to what was observed of a Deployment the evidence on its candidate, and the verdicts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from trimtab.apis.v1alpha1.deployment import Deployment
+from trimtab.apis.v1alpha1.deployment_status import Side
+from trimtab.deployment.analysis import Profiles
+from trimtab.deployment.checkpoint import UnreadableCheckpoint
+from trimtab.deployment.evidence import Evidence, SideName
+from trimtab.deployment.judgement import judge
+from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
+from trimtab.experiment.observed import Artifact, Problem
+from trimtab.model.kinds import DEPLOYMENT, ObjectKey
+from trimtab.runtime.evidence_book import EvidenceBook
+from trimtab.runtime.metrics_watch import MetricsWatch
+from trimtab.sources.registry import RegistrySource
+from trimtab.sources.scrape import Target
+from trimtab_runtime.contract.page import PageReader
+from trimtab_runtime.contract.profile import Profile
+
+READERS_LIMIT = 1000
+
+
+class RolloutJudge:
+    def __init__(self, book: EvidenceBook, watch: MetricsWatch, registry: RegistrySource) -> None:
+        self._book = book
+        self._watch = watch
+        self._registry = registry
+        self._readers: dict[str, PageReader] = {}
+
+    async def judged(
+        self, deployment: Deployment, observed: DeploymentObserved, now: datetime
+    ) -> DeploymentObserved:
+        """``observed`` with evidence and verdicts while there is a candidate beside a stable revision."""
+        status = observed.status
+        key = ObjectKey(DEPLOYMENT.id, observed.namespace, observed.name)
+        if status.candidate is None or status.stable is None or status.abort is not None:
+            self._book.close(observed.uid)
+            self._watch.forget(key)
+            return observed
+        try:
+            await self._book.read(deployment, status.candidate, now)
+        except UnreadableCheckpoint as error:
+            text = f"the evidence checkpoint cannot be read ({error}); delete it to begin the analysis anew"
+            return replace(observed, metrics_problem=text)
+        sides: dict[SideName, Side] = {"stable": status.stable, "candidate": status.candidate}
+        artifacts = {name: await self._artifact(observed, side) for name, side in sides.items()}
+        evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
+        verdicts, evidence = judge(observed.spec, status.step, evidence, _profiles(artifacts), problem)
+        self._book.keep(observed.uid, evidence)
+        return replace(observed, evidence=evidence, verdicts=verdicts, metrics_problem=problem)
+
+    def _grown(
+        self,
+        deployment: Deployment,
+        observed: DeploymentObserved,
+        key: ObjectKey,
+        sides: Mapping[SideName, Side],
+        artifacts: Mapping[SideName, Artifact | Problem | None],
+    ) -> tuple[Evidence, str]:
+        """Evidence with the newest round, if all pods of it could be read; else why not.
+
+        A round with a gap is left out as a whole: counters are cumulative, so the next one covers it.
+        """
+        pods = {name: _pods(observed, side) for name, side in sides.items()}
+        targets = [
+            Target(
+                pod.uid,
+                pod.name,
+                pod.ip,
+                _port(observed, sides[name]),
+                self._reader(sides[name], artifacts[name]),
+            )
+            for name, members in pods.items()
+            for pod in members
+            if pod.ready and not pod.deleting and pod.ip
+        ]
+        round_ = self._watch.latest(key, targets)
+        step = observed.status.step.index if observed.status.step else 0
+        problem = _problem(round_.failures if round_ else {}, targets)
+        evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
+        if round_ is not None and not problem:
+            of = {pod.uid: name for name, members in pods.items() for pod in members}
+            evidence = self._book.grow(deployment, round_, of, frozenset(of))
+        return evidence, problem
+
+    async def _artifact(self, observed: DeploymentObserved, side: Side) -> Artifact | Problem | None:
+        version = _version(observed, side)
+        if version is None or not version.profile_digest:
+            return None
+        return await self._registry.artifact(version.repository, side.digest)
+
+    def _reader(self, side: Side, artifact: Artifact | Problem | None) -> PageReader:
+        """One reader per version: it knows the shape of the version's pages."""
+        profile, digest = (
+            (artifact.profile, artifact.profile_digest) if isinstance(artifact, Artifact) else (None, "")
+        )
+        name = f"{side.digest}/{digest}"
+        reader = self._readers.get(name)
+        if reader is None:
+            if len(self._readers) >= READERS_LIMIT:
+                self._readers.clear()
+            reader = self._readers[name] = PageReader(side.digest, digest, profile)
+        return reader
+
+
+def _problem(failures: Mapping[str, str], targets: list[Target]) -> str:
+    """Why the last round cannot be used: a pod that is still there was not read."""
+    names = {target.name for target in targets}
+    missing = sorted((name, why) for name, why in failures.items() if name in names)
+    return "; ".join(f"pod {name}: {why}" for name, why in missing[:3])
+
+
+def _profiles(artifacts: Mapping[SideName, Artifact | Problem | None]) -> Profiles:
+    profiles: dict[SideName, Profile | None] = {"stable": None, "candidate": None}
+    problems = []
+    for name, artifact in artifacts.items():
+        match artifact:
+            case Artifact():
+                profiles[name] = artifact.profile
+            case Problem():
+                problems.append(f"profile of {name}: {artifact.message}")
+    return Profiles(profiles["stable"], profiles["candidate"], "; ".join(problems))
+
+
+def _pods(observed: DeploymentObserved, side: Side) -> tuple[PodObserved, ...]:
+    workload = observed.workloads.get(side.revision)
+    return workload.pods if workload else ()
+
+
+def _port(observed: DeploymentObserved, side: Side) -> int:
+    """The port of the revision's frozen template."""
+    container = observed.records[side.revision].template["spec"]["containers"][0]
+    return int(container["ports"][0]["containerPort"])
+
+
+def _version(observed: DeploymentObserved, side: Side) -> VersionObserved | None:
+    return next((v for v in observed.versions if v.name == side.model_version), None)
