@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ CORE_RESOURCES = {"namespace", "secret", "events", "leases", "deployment", "job"
 OURS = {f"{kind.plural}.trimtab.dev" for kind in crd.KINDS} | {"trimtab", "mlops"}
 # By words, as `kubectl get`; `exp` and `deployments` alone are others' resources.
 VERBS_WITH_RESOURCES = {"get", "describe", "patch", "delete", "wait", "logs", "rollout"}
+OPTIONS_WITH_FILE = {"-f", "--values"}
+WRITTEN_BY_THE_READER = {"-", "my-values.yaml"}
 OPTIONS_WITH_VALUE = {"--namespace", "-o", "-n", "--for", "--timeout", "-f", "--patch", "--type"}
 
 
@@ -70,6 +73,9 @@ def test_programs_and_files_are_known(where: str, words: list[str]) -> None:
     for word in words[1:]:
         top = word.partition("/")[0]
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)*", word) and (CLONE / top).is_dir() and "." not in top:
+            assert (CLONE / word).exists(), f"{where}: {word}"
+    for option, word in pairwise(words):
+        if option in OPTIONS_WITH_FILE and word not in WRITTEN_BY_THE_READER:
             assert (CLONE / word).exists(), f"{where}: {word}"
 
 
