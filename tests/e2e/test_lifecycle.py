@@ -10,9 +10,11 @@ from tests.e2e.world import NAMESPACE, World
 
 from flights.demo import manifests
 
-STUCK = ["sh", "-c", "sleep 600"]
+# A shell ends at once when it is asked to, where `sleep` as a container's first process would not listen.
+LONG = "trap 'exit 1' TERM; sleep 600 & wait"
+STUCK = ["sh", "-c", LONG]
 # The first trial says that retrying is useless; the second would go on for ten minutes.
-FIRST_FAILS = ["sh", "-c", "grep -q '\"trial\": *1[,}]' /trimtab/in/trial.json && exit 42; sleep 600"]
+FIRST_FAILS = ["sh", "-c", f"grep -q '\"trial\": *1[,}}]' /trimtab/in/trial.json && exit 42; {LONG}"]
 
 
 def _suspend(world: World, name: str, suspend: bool) -> None:
