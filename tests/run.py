@@ -49,10 +49,11 @@ class TestPart:
         return self.programs_are_built()
 
 
-# A file stays with one worker, so that what its tests share is made once.
-TWO_WORKERS = ("-n", "2", "--dist", "loadfile")
+TWO_WORKERS = ("-n", "2")
+# Here a file stays with one worker, so that what its tests share is made once.
+TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
 TEST_PARTS = (
-    TestPart("tests/runtime", (), (binaries.REGISTRY,)),
+    TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/faults", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/chart", (), (binaries.HELM,)),
@@ -101,7 +102,7 @@ def check() -> bool:
     lint = [str(Path(python).with_name(command[0])) for command in linters]
     commands = [[tool, *command[1:]] for tool, command in zip(lint, linters, strict=True)]
     with _beside(commands, LOG / "lint.log") as lane:
-        units = _ok([python, "-m", "pytest", "-q", *TWO_WORKERS, "tests/unit"])
+        units = _ok([python, "-m", "pytest", "-q", *TWO_WORKERS_BY_FILE, "tests/unit"])
         linted = lane.wait() == 0
     if not linted:
         print((LOG / "lint.log").read_text(), end="", flush=True)
