@@ -206,7 +206,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "cluster-down": _module("tests.cluster", "down"),
     "images": _module("tests.cluster", "images"),
     "lock": _module("tests.cluster.locks"),
-    "faults": _module("pytest", "-q", "-n", "2", "tests/faults"),
+    "faults": _module("pytest", "-q", *TWO_WORKERS, "tests/faults"),
     "demo": _demo,
 }
 
