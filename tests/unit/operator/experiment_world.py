@@ -284,7 +284,7 @@ class World:
         raise AssertionError(f"no end in sight: {self.status}")
 
     def settle(self) -> None:
-        """Nobody does harm any more, and everything that runs ends well: the Experiment must come to an end."""
+        """Nobody does harm any more, everything that runs ends well: the Experiment must come to an end."""
         self.registry_is_away = False
         if self.spec.suspend:
             self.change_spec(suspend=False)
