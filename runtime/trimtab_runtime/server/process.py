@@ -60,7 +60,7 @@ async def _run(config: ServeModel, model: Model, predictor: Predictor, counters:
     )
     server = rest_server(plane, application, connections, config.port)
     serving = asyncio.create_task(server.start())
-    seconds = await warm_up(predictor, model.signature, model.profile, config.warmup_rows)
+    seconds = await warm_up(predictor, counters, model.signature, model.profile, config.warmup_rows)
     served.load()
     log.info("ready: %d rows answered, %.2f ms for one row", config.warmup_rows, seconds * 1000)
     await serving
