@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -24,9 +25,8 @@ class _Client(asyncio.Protocol):
         self.is_stopping = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(next(self._requests))
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._received += data

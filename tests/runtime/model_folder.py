@@ -28,7 +28,7 @@ from trimtab_runtime.contract.strict import canonical, sha256_digest
 from trimtab_runtime.contract.trial import Objective, Trial
 from trimtab_runtime.oci.manifest import Descriptor, build_manifest
 
-START_SECONDS = 60
+START_SECONDS = 120
 JSON_LAYERS = {
     paths.SIGNATURE_FILE: artifact.SIGNATURE_LAYER,
     paths.PROFILE_FILE: artifact.PROFILE_LAYER,
@@ -160,10 +160,10 @@ class RunningServer:
         return self.process.wait(timeout=30)
 
 
-def start_server(root: Path, config: ServeModel) -> RunningServer:
-    """Start a server process on a pod's folder; the caller ends it."""
+def start_server(root: Path, config: ServeModel, *, text: str = "") -> RunningServer:
+    """Start a server process on a pod's folder; the caller ends it. `text` is another TRIMTAB_CONFIG."""
     environment = os.environ | {
-        paths.CONFIG_ENV: format_config(config),
+        paths.CONFIG_ENV: text or format_config(config),
         paths.ROOT_ENV: str(root),
         "OMP_NUM_THREADS": "1",
     }
