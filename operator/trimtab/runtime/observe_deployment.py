@@ -61,7 +61,7 @@ class DeploymentReconciler:
     def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
         status = DeploymentStatus.model_validate(obj.get("status", {}))
         generation = obj["metadata"]["generation"]
-        merged = conditions.merge(status.conditions, desired, generation=generation, now=now)
+        merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
         wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
         return Plan(status=wire if wire != status.to_wire() else None)
 

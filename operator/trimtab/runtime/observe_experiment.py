@@ -52,7 +52,7 @@ class ExperimentReconciler:
     def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
         status = ExperimentStatus.model_validate(obj.get("status", {}))
         generation = obj["metadata"]["generation"]
-        merged = conditions.merge(status.conditions, desired, generation=generation, now=now)
+        merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
         wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
         return Plan(status=wire if wire != status.to_wire() else None)
 
