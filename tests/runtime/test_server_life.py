@@ -202,8 +202,8 @@ def test_a_drain_ends_when_its_time_is_over(server: RunningServer) -> None:
     assert 3 <= draining.seconds < 10
 
 
-@pytest.mark.parametrize("query", ["", "?seconds=", "?seconds=ten", "?seconds=-1", "?seconds=1e9", "?s=3"])
-def test_a_drain_without_a_time_is_refused(server: RunningServer, query: str) -> None:
-    answer = requests.get(f"{server.url}/drain{query}", timeout=5)
-    assert answer.status_code == 400 and "seconds" in answer.json()["error"]
+def test_a_drain_without_a_time_is_refused(server: RunningServer) -> None:
+    for query in ("", "?seconds=", "?seconds=ten", "?seconds=-1", "?seconds=1e9", "?s=3"):
+        answer = requests.get(f"{server.url}/drain{query}", timeout=5)
+        assert answer.status_code == 400 and "seconds" in answer.json()["error"], query
     assert not _closes(server.infer(ROW))
