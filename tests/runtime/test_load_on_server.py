@@ -20,7 +20,7 @@ async def test_nothing_fails_and_every_label_is_taken(tmp_path: Path) -> None:
         command = [
             *("-m", "tests.load", "run", "--url", server.url, "--model", config.model, "--label", "late"),
             *("--pool", str(pool), "--rate", str(RATE), "--duration", str(SECONDS), "--label-delay", "0.5"),
-            *("--arrivals", "poisson", "--json", str(tmp_path / "load.json")),
+            *("--arrivals", "poisson", "--timeout", "60", "--json", str(tmp_path / "load.json")),
         ]
         process = await asyncio.create_subprocess_exec(sys.executable, *command)
         assert await process.wait() == 0
