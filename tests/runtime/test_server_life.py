@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from tests.load.generator import Generator, Load
+from tests.load.rows import DATATYPES, Input, read_pool
 from tests.runtime.model_folder import (
     START_SECONDS,
     RunningServer,
@@ -191,6 +194,33 @@ def test_a_drain_ends_when_clients_are_gone_and_their_counts_were_scraped(server
     assert draining.answer == {"drained": True, "connections": 0}
     assert server.infer(ROW).ok  # still there for whoever has an old endpoint
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_no_request_fails_while_a_pod_drains(server: RunningServer, keep_alive: bool) -> None:
+    """Clients that still find the pod are served, with labels, and everything sent was counted."""
+    inputs = [Input(name, DATATYPES[kind]) for name, (kind, _) in ROW.items()]
+    pool = read_pool(server.root / "csv/evaluation.csv", inputs, "late")
+    load = Load(server.url, "flights", 20.0, keep_alive=keep_alive, label_delay_seconds=0.2)
+    before, generator = server.page(), Generator(load, pool)
+    running = asyncio.create_task(generator.run())
+    await asyncio.to_thread(wait_until, lambda: server.page().since(before).requests() > 20)
+    draining = await asyncio.to_thread(Draining, server, 60)
+    drained_at = server.page()
+    await asyncio.to_thread(wait_until, lambda: server.page().since(drained_at).requests() > 40)
+    assert not draining.is_over
+    generator.stop()
+    summary = await running
+    while not draining.is_over:
+        await asyncio.to_thread(server.page)
+    assert draining.answer == {"drained": True, "connections": 0}
+    counts = server.page().since(before)
+    assert summary["total"]["failed"] == 0, summary["firstFailures"]
+    assert summary["total"]["sent"] == counts.requests("2xx") == counts.rows() == counts.requests()
+    assert summary["labels"]["accepted"] == sum(counts.feedback().values()) == counts.rows()
+    assert counts.error_connections() == 0
+    if not keep_alive:
+        assert counts.connections() == counts.requests()
 
 
 def test_a_drain_ends_when_its_time_is_over(server: RunningServer) -> None:
