@@ -235,6 +235,10 @@ class World:
     def _write_status(self, status: dict[str, Any]) -> None:
         after = DeploymentStatus.model_validate(status)
         assert after.to_wire() == status, "the status does not survive being read back"
+        if after.weight is not None and after.weight.applied > 0:
+            having = {w.revision for w in self.workloads.values() if w.pods}
+            sides = {side.revision for side in (after.stable, after.candidate) if side is not None}
+            assert having <= sides, "a third revision has pods behind a Service over both sides"
         _assert_forward(self.typed, after)
         self.status = status
 
@@ -278,13 +282,14 @@ class World:
         self.generation += 1
 
     def settle(self, *, passes: int = 150) -> None:
-        """Everybody does their work, and nothing else happens: all must come to rest."""
+        """Everybody does their work, and nothing else happens: all comes to rest, longer than any pause."""
+        quiet = 0
         for _ in range(passes):
-            idle = self.reconcile() == 0
+            quiet = quiet + 1 if self.reconcile() == 0 else 0
+            if quiet == 6:
+                return
             self.control(ready=True)
             self.route()
-            if idle and self.reconcile() == 0:
-                return
             self.pass_time(10)
         raise AssertionError(f"no rest: {self.status}")
 

@@ -505,3 +505,65 @@ def test_a_newer_version_supersedes_the_candidate() -> None:
         f"started-{revision(3)}",
         f"dropped-{revision(2)}",
     ]
+
+
+# --- traffic that waits for capacity -----------------------------------------------------------------------
+
+SPLIT = service(Traffic(revision(1), both=True))
+
+
+def selector(plan: Plan) -> str:
+    """The revision that the front Service is to select; empty = all of them."""
+    front = next(w for w in plan.children if isinstance(w, Apply) and w.kind is SERVICE)
+    return str(front.body["spec"]["selector"].get("trimtab.dev/revision", ""))
+
+
+@pytest.mark.parametrize(
+    ("stable_ready", "front", "expected", "why"),
+    [
+        (2, SPLIT, revision(1), "stable can take it all"),
+        (1, SPLIT, "", "above 50 % stable is small: it grows before the candidate loses its traffic"),
+        (0, SPLIT, "", "nor is there anybody to take it"),
+        (1, TO_ONE, revision(1), "once it is pinned it stays so"),
+        (0, TO_ONE, revision(1), "also when endpoints lag behind"),
+    ],
+)
+def test_a_cancelled_candidate_serves_until_stable_can(
+    stable_ready: int, front: Any, expected: str, why: str
+) -> None:
+    seen = observed(
+        DeploymentStatus(stable=ONE, candidate=TWO),
+        versions=(version(1), version(2)),
+        records=records(1, 2),
+        workloads=workloads(
+            workload(1, 2, ready=stable_ready, serving=stable_ready), workload(2, 2, ready=2, serving=2)
+        ),
+        service=front,
+    )
+    plan = decide(seen, NOW)
+    assert selector(plan) == expected, why
+    after = replace(seen, status=DeploymentStatus.model_validate(plan.status))
+    assert selector(decide(after, LATER)) == expected, "and the next pass agrees"
+
+
+def test_a_superseded_candidate_has_lost_its_traffic_before_the_next_one_gets_any() -> None:
+    """Also when the next one was frozen long ago, so that nothing else has to be written first."""
+    seen = observed(
+        DeploymentStatus(stable=ONE, candidate=TWO),
+        of=spec(model={"name": "churn", "version": 3}, rollout={"steps": [{"weight": 50}]}),
+        versions=(version(1), version(2), version(3)),
+        records=records(1, 2, 3),
+        workloads=workloads(workload(1, 2, ready=2, serving=2), workload(2, 2, ready=2, serving=2)),
+        service=SPLIT,
+    )
+    plan = decide(seen, NOW)
+    assert plan.status is not None
+    assert plan.status["candidate"]["revision"] == revision(3)
+    assert selector(plan) == revision(1)
+    third = workload(3, 2, ready=2)
+    after = replace(
+        seen,
+        status=DeploymentStatus.model_validate(plan.status),
+        workloads={**seen.workloads, **workloads(third)},
+    )
+    assert selector(decide(after, LATER)) == revision(1), "a third revision still has pods"
