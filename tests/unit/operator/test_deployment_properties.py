@@ -128,9 +128,7 @@ def deployments(draw: st.DrawFn) -> DeploymentObserved:
         status,
         of=draw(specs()),
         generation=draw(st.integers(1, 2)),
-        versions=tuple(
-            samples.version(n, draw(phases)) for n in draw(st.sampled_from([(), (1,), (1, 2, 3)]))
-        ),
+        versions=tuple(samples.version(n, draw(phases)) for n in numbers),
         records=samples.records(*draw(st.sampled_from([(), (1,), (1, 2, 3)]))),
         workloads=samples.workloads(*(draw(workloads(n)) for n in existing)),
         service=samples.service(front) if front else None,
