@@ -182,7 +182,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(spec=st.dictionaries(st.sampled_from("abcd"), JSON, max_size=3), extra=JSON)
 def test_any_body_holds_in_itself_and_with_fields_of_others(spec: dict[str, Any], extra: Any) -> None:
     intended = with_intent({"metadata": {"name": "x"}, "spec": spec})
@@ -190,7 +190,7 @@ def test_any_body_holds_in_itself_and_with_fields_of_others(spec: dict[str, Any]
     assert is_applied(intended, {**intended, "spec": {**intended["spec"], "of-others": extra}})
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     first=st.dictionaries(st.sampled_from("abcd"), JSON),
     second=st.dictionaries(st.sampled_from("abcd"), JSON),

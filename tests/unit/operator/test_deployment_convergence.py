@@ -120,7 +120,7 @@ class DeploymentMachine(RuleBasedStateMachine):
 
 
 TestDeployment = DeploymentMachine.TestCase
-TestDeployment.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestDeployment.settings = settings(max_examples=8, stateful_step_count=16, deadline=None)
 
 
 def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:

@@ -139,7 +139,7 @@ def deployments(draw: st.DrawFn) -> DeploymentObserved:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(deployments())
 def test_any_record_gets_a_plan_that_can_be_carried_out(observed: DeploymentObserved) -> None:
     plan = decide(observed, NOW)
@@ -177,7 +177,7 @@ def _of(observed: DeploymentObserved, name: str) -> WorkloadObserved:
     return next(w for w in observed.workloads.values() if w.body["metadata"]["name"] == name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(deployments())
 def test_while_nothing_happens_the_status_settles(observed: DeploymentObserved) -> None:
     for day in range(12):
@@ -216,7 +216,7 @@ def test_worked_examples_of_weights(
     assert abs(made.effective_weight - effective) <= 0.5
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.integers(1, 100), st.integers(0, 100))
 def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
     made = pair(replicas, weight)
@@ -230,7 +230,7 @@ def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
         assert more.stable <= made.stable
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(1, 99))
 def test_the_fewest_replicas_of_a_weight_are_enough(weight: int) -> None:
     fewest = smallest_replicas(weight)

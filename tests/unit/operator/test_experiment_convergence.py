@@ -148,7 +148,7 @@ class ExperimentMachine(RuleBasedStateMachine):
 
 
 TestExperiment = ExperimentMachine.TestCase
-TestExperiment.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestExperiment.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
 
 
 def outcome(world: World) -> dict[str, Any]:

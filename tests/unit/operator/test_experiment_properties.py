@@ -27,7 +27,7 @@ from trimtab_runtime.contract.config import FetchTrial, PublishTrial, parse_conf
 REASONS = frozenset(Reason)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(strategies.experiments())
 def test_any_record_gets_a_plan_that_can_be_carried_out(observed: ExperimentObserved) -> None:
     plan = decide(observed, NOW)
@@ -61,7 +61,7 @@ def _assert_touches_only_its_own(write: ChildWrite | Delete, observed: Experimen
             pass
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(strategies.experiments())
 def test_while_nothing_happens_the_status_settles(observed: ExperimentObserved) -> None:
     """Each pass decides on what the one before has written; the world stands still: soon nothing is written,
@@ -81,7 +81,7 @@ def _untimed(status: Any) -> Any:
     return status | {"conditions": shown}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(strategies.specs())
 def test_any_trial_is_told_what_the_spec_says(spec: ExperimentSpec) -> None:
     """The configuration survives operator, API server, kubelet and the parser in the pod."""

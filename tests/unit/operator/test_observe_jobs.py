@@ -128,7 +128,7 @@ def test_a_message_is_read_only_when_the_job_has_succeeded() -> None:
     assert observe_job(job(), [succeeded_trial_pod(RESULT)]).message is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.text(max_size=200) | st.recursive(st.none() | st.integers(), st.lists).map(repr))
 def test_any_text_is_a_message_or_a_problem(text: str) -> None:
     ended = job(conditions=complete())

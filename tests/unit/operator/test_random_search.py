@@ -44,7 +44,7 @@ def parameters(draw: st.DrawFn) -> dict[str, Any]:
     return {"name": "p", "type": kind, "scale": "log" if log else "linear"} | bounds
 
 
-@settings(max_examples=80)
+@settings(max_examples=25)
 @given(parameters(), st.integers(0, 2**31 - 1), st.integers(1, 50))
 def test_draws_are_in_range_and_repeatable(parameter: dict[str, Any], seed: int, index: int) -> None:
     drawn = suggest(search(parameter), seed=seed, index=index)

@@ -217,7 +217,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(ACTIONS, st.integers(1, 3))
 def test_nothing_is_lost_and_nothing_runs_twice_at_once(
     actions: list[tuple[str, ObjectKey]], workers: int
