@@ -32,7 +32,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if not ready and timeout is None:
             raise AssertionError("everybody waits for ever")
         if not ready and timeout:
-            self.now += timeout
+            self.now += max(timeout, 1e-6)  # what is less than a float can hold would be no progress
         return ready
 
 
