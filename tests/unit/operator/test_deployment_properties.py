@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator import deployment_samples as samples
+from tests.unit.operator.effort import examples
 from tests.unit.operator.samples import NOW
 from tests.unit.operator.schema_limits import assert_storable
 
@@ -139,7 +140,7 @@ def deployments(draw: st.DrawFn) -> DeploymentObserved:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(deployments())
 def test_any_record_gets_a_plan_that_can_be_carried_out(observed: DeploymentObserved) -> None:
     plan = decide(observed, NOW)
@@ -177,7 +178,7 @@ def _of(observed: DeploymentObserved, name: str) -> WorkloadObserved:
     return next(w for w in observed.workloads.values() if w.body["metadata"]["name"] == name)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(deployments())
 def test_while_nothing_happens_the_status_settles(observed: DeploymentObserved) -> None:
     for day in range(12):
@@ -216,7 +217,7 @@ def test_worked_examples_of_weights(
     assert abs(made.effective_weight - effective) <= 0.5
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(1, 100), st.integers(0, 100))
 def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
     made = pair(replicas, weight)
@@ -230,7 +231,7 @@ def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
         assert more.stable <= made.stable
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(1, 99))
 def test_the_fewest_replicas_of_a_weight_are_enough(weight: int) -> None:
     fewest = smallest_replicas(weight)
@@ -281,7 +282,7 @@ def test_what_is_no_action(text: str) -> None:
     assert actions.parse(text) is None
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.text(max_size=80) | st.recursive(st.none() | st.text(max_size=3), st.lists).map(json.dumps))
 def test_any_text_can_stand_in_the_annotation(text: str) -> None:
     actions.parse(text)
