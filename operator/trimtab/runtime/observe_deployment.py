@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from trimtab.apis.v1alpha1.deployment import Deployment
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import (
@@ -21,9 +20,8 @@ from trimtab.deployment.observed import (
 )
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
-from trimtab.model import conditions, names
+from trimtab.model import names
 from trimtab.model.clock import parse_time
-from trimtab.model.conditions import Condition
 from trimtab.model.errors import Terminal
 from trimtab.model.kinds import (
     CONFIG_MAP,
@@ -57,13 +55,6 @@ class DeploymentReconciler:
         deployment = _parse(obj)
         observed = self._observe(obj, deployment)
         return decide(await self._judge.judged(deployment, observed, now), now)
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = DeploymentStatus.model_validate(obj.get("status", {}))
-        generation = obj["metadata"]["generation"]
-        merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
-        wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
-        return Plan(status=wire if wire != status.to_wire() else None)
 
     def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]

@@ -23,8 +23,7 @@ from trimtab.experiment.observed import (
 )
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.stages import Stage, stage_of
-from trimtab.model import conditions, names
-from trimtab.model.conditions import Condition
+from trimtab.model import names
 from trimtab.model.errors import Terminal, Transient
 from trimtab.model.kinds import CONFIG_MAP, EXPERIMENT, JOB, MODEL_VERSION, POD
 from trimtab.model.plan import Plan, controller_uid
@@ -48,13 +47,6 @@ class ExperimentReconciler:
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
         return decide(await self._observe(obj), now)
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = ExperimentStatus.model_validate(obj.get("status", {}))
-        generation = obj["metadata"]["generation"]
-        merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
-        wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
-        return Plan(status=wire if wire != status.to_wire() else None)
 
     async def _observe(self, obj: Object) -> ExperimentObserved:
         experiment = _parse(obj)
@@ -159,7 +151,7 @@ class ExperimentReconciler:
 
     async def _reservations(self, observed: ExperimentObserved) -> Reservations:
         name = names.model_config_map(observed.spec.model)
-        return _parse_reservations(await self._client.find(CONFIG_MAP, observed.namespace, name))
+        return parse_reservations(await self._client.find(CONFIG_MAP, observed.namespace, name))
 
 
 def _parse(obj: Object) -> Experiment:
@@ -201,12 +193,16 @@ def _version(obj: Object) -> VersionObserved:
     )
 
 
-def _parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
+def parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
     data = (config_map or {}).get("data", {})
     prefix = names.reserved_key("")
     try:
-        high_water = int(data.get(names.KEY_HIGH_WATER, "0"))
-        reserved = {key.removeprefix(prefix): int(n) for key, n in data.items() if key.startswith(prefix)}
+        high_water = _number(data.get(names.KEY_HIGH_WATER, "0"), low=0)
+        reserved = {
+            key.removeprefix(prefix): _number(text, low=1)
+            for key, text in data.items()
+            if key.startswith(prefix)
+        }
     except ValueError as error:
         name = (config_map or {})["metadata"]["name"]
         raise Terminal(
@@ -214,3 +210,9 @@ def _parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
             f"ConfigMap {name} holds something other than version numbers; restore its numbers or delete it",
         ) from error
     return Reservations(config_map, high_water, reserved)
+
+
+def _number(text: str, *, low: int) -> int:
+    if not text.isdecimal() or int(text) < low:
+        raise ValueError(f"not a number from {low} on")
+    return int(text)

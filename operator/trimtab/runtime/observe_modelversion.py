@@ -7,11 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from trimtab.apis.v1alpha1.modelversion import ModelVersion, ModelVersionStatus
+from trimtab.apis.v1alpha1.modelversion import ModelVersion
 from trimtab.cluster.client import Client
 from trimtab.experiment.stages import FINAL_PHASES
-from trimtab.model import conditions
-from trimtab.model.conditions import Condition
 from trimtab.model.errors import Terminal
 from trimtab.model.kinds import EXPERIMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
@@ -44,13 +42,6 @@ class ModelVersionReconciler:
             ),
             now,
         )
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = ModelVersionStatus.model_validate(obj.get("status", {}))
-        generation = obj["metadata"]["generation"]
-        merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
-        wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
-        return Plan(status=wire if wire != status.to_wire() else None)
 
     async def _origin(self, version: ModelVersion, namespace: str) -> OriginObserved | None:
         live = await self._client.find(EXPERIMENT, namespace, version.spec.lineage.experiment.name)
