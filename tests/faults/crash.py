@@ -241,12 +241,17 @@ def cases_of(writes: Sequence[Write]) -> list[Case]:
     return cases
 
 
-def missed(outcomes: Sequence[Outcome]) -> list[str]:
-    """What no kill has struck on one of the sides: only repetitions of a write may be missing in a run."""
+def missed(outcomes: Sequence[Outcome], *, overtaken: frozenset[str] = frozenset()) -> list[str]:
+    """What no kill has struck on one of the sides: only repetitions of a write may be missing in a run.
+
+    `overtaken`: writes that are left out where another object's reconcile is faster. A run without them is a
+    sound one, so these need to have been struck on one side only.
+    """
     cases = [outcome.case for outcome in outcomes if outcome.case]
     wanted = {(case.label, case.side) for case in cases}
     struck = {(outcome.struck, outcome.case.side) for outcome in outcomes if outcome.case}
-    return [f"{side} {label}" for label, side in sorted(wanted - struck)]
+    spared = {label for label, _ in struck} & overtaken
+    return [f"{side} {label}" for label, side in sorted(wanted - struck) if label not in spared]
 
 
 def report(outcomes: Sequence[Outcome], test: str) -> str:

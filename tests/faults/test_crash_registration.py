@@ -32,6 +32,8 @@ def is_done(witness: Witness) -> bool:
 
 
 SCENARIO = Scenario(begin, is_done)
+# Left out when the Experiment names the version before the version is looked at for the first time.
+OVERTAKEN = frozenset({"PUT modelversions/flights-v2/status (Registered)"})
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_a_crash_at_any_write_changes_nothing(
     _print(outcomes)
     failures = crash.report(outcomes, TEST)
     assert not failures, f"the same world was not reached:\n{failures}"
-    assert crash.missed(outcomes) == []
+    assert crash.missed(outcomes, overtaken=OVERTAKEN) == []
 
 
 def _chosen(cases: list[Case], options: pytest.Config) -> list[Case]:
