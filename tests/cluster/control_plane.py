@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.cluster import binaries, http_probe
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Pki
-from tests.cluster.processes import Daemon, StartFailed, command_lines
+from tests.cluster.processes import Daemon, StartFailed, command_lines, wait_until
 
 ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
 SERVICE_CIDR = "10.96.0.0/16"
@@ -113,6 +113,7 @@ class ControlPlane:
         for pid in self._unrecorded():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self._unrecorded(), 10, "the processes of a deleted folder to end")
 
     def _unrecorded(self) -> list[int]:
         """Ours by program and folder, but without a record: somebody deleted the folder under them."""
