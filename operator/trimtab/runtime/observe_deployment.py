@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.cluster.cache import Cache
@@ -21,10 +19,9 @@ from trimtab.deployment.observed import (
 )
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
-from trimtab.model import conditions, names
+from trimtab.model import names
 from trimtab.model.clock import parse_time
 from trimtab.model.conditions import Condition
-from trimtab.model.errors import Terminal
 from trimtab.model.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -41,6 +38,7 @@ from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
 from trimtab.runtime.observe_pods import container_statuses, reported, waiting
+from trimtab.runtime.resource import condition_plan, parse
 
 Object = dict[str, Any]
 
@@ -54,16 +52,13 @@ class DeploymentReconciler:
         self._judge = judge
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
-        deployment = _parse(obj)
+        deployment = parse(Deployment, obj)
         observed = self._observe(obj, deployment)
         return decide(await self._judge.judged(deployment, observed, now), now)
 
     def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
         status = DeploymentStatus.model_validate(obj.get("status", {}))
-        generation = obj["metadata"]["generation"]
-        merged = conditions.merge(status.conditions, desired, generation=generation, now=now)
-        wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
-        return Plan(status=wire if wire != status.to_wire() else None)
+        return condition_plan(obj, status, desired, now)
 
     def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]
@@ -182,15 +177,3 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
     )
-
-
-def _parse(obj: Object) -> Deployment:
-    try:
-        return Deployment.model_validate(obj)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Terminal(
-            Reason.INVALID_SPEC,
-            f"{where}: {first['msg']}; the stored object does not fit this operator's schema",
-        ) from error

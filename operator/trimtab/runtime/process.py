@@ -21,12 +21,14 @@ from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop, beat_forever
 from trimtab.runtime.metrics import Metrics
+from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.probes import Health, ProbeServer
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.sources.registry import RegistrySource
+from trimtab.sources.scrape import Scraper
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,8 @@ class Operator:
         executor = Executor(client, self._cache, self._guard)
         events = handlers.Events(self._cache, self._guard, self._queue)
         source = RegistrySource(self._configuration.registry_access())
+        scraper = Scraper()
+        watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
         loop = Loop(
             client=client,
             cache=self._cache,
@@ -92,7 +96,7 @@ class Operator:
             queue=self._queue,
             executor=executor,
             metrics=self._metrics,
-            reconcilers=reconcilers(client, self._cache, source, self._configuration.settings()),
+            reconcilers=reconcilers(client, self._cache, source, watch, self._configuration.settings()),
             beat=self._beat,
         )
         sweep = Sweep(
@@ -111,10 +115,12 @@ class Operator:
         parts = [
             watching,
             asyncio.create_task(sweep.run(synced)),
+            asyncio.create_task(watch.run()),
             *(asyncio.create_task(self._worker(loop, synced)) for _ in range(self._configuration.workers)),
         ]
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
+        await scraper.close()
 
     async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
         await kopf.operator(

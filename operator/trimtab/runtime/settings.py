@@ -41,6 +41,7 @@ class OperatorConfiguration(_Strict):
     probe_host: str = "0.0.0.0"
     probe_port: int = Field(default=8080, ge=1, le=65535)
     workers: int = Field(default=8, ge=1, le=64)
+    scrape_seconds: float = Field(default=5.0, ge=0.2, le=60)
     sweep_seconds: float = Field(default=300.0, ge=1)
     writes_per_second: float = Field(default=50.0, gt=0)
 
