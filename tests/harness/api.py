@@ -113,6 +113,10 @@ class Api:
         return parsed
 
 
+def create_namespace(api: Api) -> None:
+    api._send("POST", "/api/v1/namespaces", body={"metadata": {"name": api.namespace}})
+
+
 _AS_TEST = {"fieldManager": "test"}
 _MERGE_PATCH = "application/merge-patch+json"
 

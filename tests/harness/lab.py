@@ -11,7 +11,7 @@ from typing import Any
 from tests.apiserver import samples
 from tests.cluster.control_plane import ControlPlane
 from tests.harness import access
-from tests.harness.api import EXPERIMENT, Api, condition, phase
+from tests.harness.api import EXPERIMENT, MODEL_VERSION, Api, condition, phase
 from tests.harness.background import Background
 from tests.harness.operator import Operator, configuration
 from tests.harness.player import Player
@@ -75,6 +75,39 @@ class Lab:
 
 SINGLE = {"spec.search": samples.ABSENT, "spec.budget": samples.ABSENT, "spec.trial.args": samples.ABSENT}
 """Edits that make an Experiment of one trial."""
+
+
+def plant_approved_version(api: Api, number: int) -> Object:
+    """A version of `flights` as an earlier Experiment has left it, approved: the champion."""
+    edits = {"metadata.name": f"flights-v{number}", "spec.version": number}
+    made = api.create(MODEL_VERSION, samples.edited(samples.model_version(), edits))
+    return api.replace(MODEL_VERSION, made | {"status": _APPROVED}, "status")
+
+
+_APPROVED = {
+    "phase": "Approved",
+    "observedGeneration": 1,
+    "conditions": [
+        {
+            "type": type_,
+            "status": "True",
+            "reason": "Approved",
+            "message": message,
+            "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        for type_, message in (("Ready", "may be served"), ("Approved", "automatic: its gates passed"))
+    ],
+    "history": [
+        {
+            "id": "approved",
+            "time": "2026-01-01T00:00:00Z",
+            "type": "Normal",
+            "reason": "Approved",
+            "message": "named by its Experiment, whose gates passed",
+        }
+    ],
+}
 
 
 def data_uri(registry: LocalRegistry, split: str) -> str:

@@ -308,9 +308,7 @@ class _Stage:
         return self._status("Running", self._mains[0]["name"], {"running": {"startedAt": _now()}})
 
     def failed(self, play: Fail) -> Object:
-        return self._status(
-            "Failed", play.container, _terminated(play.exit_code, play.reason, play.message)
-        )
+        return self._status("Failed", play.container, _terminated(play.exit_code, play.reason, play.message))
 
     def succeeded(self, message: str) -> Object:
         return self._status("Succeeded", self._mains[0]["name"], _terminated(0, "Completed", message))

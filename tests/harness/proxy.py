@@ -11,8 +11,9 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
@@ -70,15 +71,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Write:
-    """One line of the log. `status` 0: the operator got no answer."""
+    """One line of the log. `status` 0: the operator got no answer. `at`: seconds after the proxy's start."""
 
     index: int
     verb: str
     name: str
     status: int
+    at: float
+    body: bytes = field(repr=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.index:3d} {self.verb:6} {self.name} {self.status or 'no answer'}"
+        return f"{self.index:3d} {self.at:5.2f} s {self.verb:6} {self.name} {self.status or 'no answer'}"
 
 
 class NoAnswer(Exception):
@@ -104,7 +107,10 @@ class Fault:
 
 
 class Kill(Fault):
-    """Kills the operator at one write: before it is forwarded, or when the server has carried it out."""
+    """Kills the operator at one write: before it is forwarded, or when the server has carried it out.
+
+    Nothing passes any more after that: set another fault before a successor starts.
+    """
 
     def __init__(self, index: int, side: Side, kill: Callable[[], None]) -> None:
         self.struck: Request | None = None
@@ -141,6 +147,7 @@ class Proxy:
         self._access = access
         self._background = background
         self._numbered = 0
+        self._started = time.monotonic()
 
     def __enter__(self) -> Proxy:
         self._background.call(self._start())
@@ -251,7 +258,8 @@ class Proxy:
 
     def _log(self, request: Request, status: int) -> None:
         if request.index is not None:
-            self.writes.append(Write(request.index, request.verb, request.name, status))
+            at = time.monotonic() - self._started
+            self.writes.append(Write(request.index, request.verb, request.name, status, at, request.body))
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

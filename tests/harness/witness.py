@@ -33,7 +33,7 @@ class Witness:
         self._deletions_expected = deletions_expected
         self._live_jobs: dict[str, set[str]] = {}
         self._versions: dict[str, set[str]] = {}
-        self._last: dict[str, Object] = {}
+        self._last: dict[tuple[str, str], Object] = {}
 
     def __enter__(self) -> Witness:
         self._background.call(self._start())
@@ -41,6 +41,10 @@ class Witness:
 
     def __exit__(self, *_: object) -> None:
         self._background.call(self._stop())
+
+    def phase(self, kind: Kind, name: str) -> str:
+        """The phase of an object as last seen; nothing is asked of the server."""
+        return str(self._last.get((kind.name, name), {}).get("phase", ""))
 
     async def _start(self) -> None:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._access.tls, limit=0))
@@ -57,13 +61,20 @@ class Witness:
     async def _watch(self, kind: Kind) -> None:
         url = f"{self._access.url}{kind.collection_path(self._namespace)}"
         timeout = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(url, params={"watch": "true"}, timeout=timeout) as answer:
-            rest = b""
-            async for chunk in answer.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    event = json.loads(line)
-                    self._see(event["type"], event["object"])
+        while True:
+            async with self._session.get(url, params={"watch": "true"}, timeout=timeout) as answer:
+                if answer.status == 200:
+                    await self._follow(answer)
+                    raise RuntimeError(f"the server ended the watch of {kind}")
+            await asyncio.sleep(0.1)  # the server has only just got the CRD
+
+    async def _follow(self, answer: aiohttp.ClientResponse) -> None:
+        rest = b""
+        async for chunk in answer.content.iter_any():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                self._see(event["type"], event["object"])
 
     def _see(self, event: str, obj: Object) -> None:
         meta = obj["metadata"]
@@ -101,10 +112,10 @@ class Witness:
             self.broken.append(f"Experiment {experiment} has several versions: {', '.join(sorted(known))}")
 
     def _see_status(self, obj: Object) -> None:
-        status = obj.get("status", {})
-        before = self._last.get(obj["metadata"]["uid"], {})
-        self._last[obj["metadata"]["uid"]] = status
-        name = f"{obj['kind']} {obj['metadata']['name']}"
+        status, key = obj.get("status", {}), (obj["kind"], obj["metadata"]["name"])
+        before = self._last.get(key, {})
+        self._last[key] = status
+        name = " ".join(key)
         if status.get("observedGeneration", 0) < before.get("observedGeneration", 0):
             self.broken.append(f"{name}: observedGeneration fell")
         final = ("Succeeded", "GateFailed", "Failed", "Approved")

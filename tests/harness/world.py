@@ -17,12 +17,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from tests.harness.api import CONFIG_MAP, EVENT, EXPERIMENT, JOB, MODEL_VERSION, Api
 
 Object = dict[str, Any]
 KINDS = (EXPERIMENT, MODEL_VERSION, JOB, CONFIG_MAP)
+ABSENT = "<absent>"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _KEPT_METADATA = ("name", "labels", "annotations", "ownerReferences", "finalizers", "generation")
 
@@ -46,11 +48,13 @@ def differences(expected: Any, found: Any, path: str = "") -> list[str]:
         return [
             line
             for key in keys
-            for line in differences(expected.get(key, "<absent>"), found.get(key, "<absent>"), f"{path}/{key}")
+            for line in differences(
+                expected.get(key, "<absent>"), found.get(key, "<absent>"), f"{path}/{key}"
+            )
         ]
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        pairs = zip(expected, found, strict=True)
-        return [line for i, (e, f) in enumerate(pairs) for line in differences(e, f, f"{path}[{i}]")]
+    if isinstance(expected, list) and isinstance(found, list):
+        numbered = enumerate(zip_longest(expected, found, fillvalue=ABSENT))
+        return [line for i, pair in numbered for line in differences(*pair, f"{path}[{i}]")]
     return [] if expected == found else [f"{path}: expected {expected!r}, found {found!r}"]
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from tests.harness.operator import ENVIRONMENT, Operator
 
+READY = "ready\n"
+
 
 @dataclass
 class Forked:
@@ -42,6 +44,8 @@ class Zygote:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == READY, "the zygote did not start"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,6 +82,8 @@ def _serve() -> None:
     from trimtab.runtime import logs, process, settings  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
+    sys.stdout.write(READY)
+    sys.stdout.flush()
     for line in sys.stdin:
         wanted = json.loads(line)
         pid = os.fork()
@@ -88,6 +94,8 @@ def _serve() -> None:
 
 def _become(wanted: dict[str, str]) -> None:
     """In the child: the operator, and nothing of the zygote."""
+    from kubernetes.aio.config import kube_config
+
     from trimtab.cli.app import app
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -95,7 +103,8 @@ def _become(wanted: dict[str, str]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, target)
-    os.environ["KUBECONFIG"] = wanted["kubeconfig"]
+    # The client read the variable when it was imported, which was in the zygote.
+    os.environ["KUBECONFIG"] = kube_config.KUBE_CONFIG_DEFAULT_LOCATION = wanted["kubeconfig"]
     try:
         app(["run", "--config", wanted["config"]])
     finally:

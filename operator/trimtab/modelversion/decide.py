@@ -13,7 +13,7 @@ from trimtab.apis.v1alpha1.modelversion import ModelVersionStatus, QuarantinedBy
 from trimtab.model import conditions, history
 from trimtab.model.conditions import Condition
 from trimtab.model.plan import Plan
-from trimtab.modelversion.observed import ModelVersionObserved
+from trimtab.modelversion.observed import ModelVersionObserved, OriginObserved
 from trimtab.modelversion.reasons import Reason
 
 APPROVED = "Approved"
@@ -31,6 +31,9 @@ def decide(observed: ModelVersionObserved, now: datetime) -> Plan:
             "no Experiment with the uid of spec.lineage.experiment exists; "
             "only versions that an Experiment made are approved"
         )
+        return _registered(observed, Reason.UNKNOWN_ORIGIN, message, now)
+    if origin.result == observed.name and not _has_bytes_of(observed, origin):
+        message = "its artifact or image is not that of its Experiment's winner: it was made by hand"
         return _registered(observed, Reason.UNKNOWN_ORIGIN, message, now)
     if origin.result == observed.name:
         approved = observed.status.model_copy(
@@ -51,6 +54,12 @@ def decide(observed: ModelVersionObserved, now: datetime) -> Plan:
         return _registered(observed, Reason.UNKNOWN_ORIGIN, message, now)
     message = "its Experiment has not named it as its result yet"
     return _registered(observed, Reason.AWAITING_EXPERIMENT, message, now)
+
+
+def _has_bytes_of(observed: ModelVersionObserved, origin: OriginObserved) -> bool:
+    """Name and lineage can be copied, also onto a version that was deleted and made anew."""
+    made = (observed.spec.artifact.digest, observed.spec.runtime.image)
+    return made == (origin.digest, origin.image)
 
 
 def _approved() -> tuple[Condition, ...]:

@@ -9,11 +9,13 @@ from trimtab.apis.v1alpha1.modelversion import ModelVersionSpec, ModelVersionSta
 
 @dataclass(frozen=True)
 class OriginObserved:
-    """The Experiment of the lineage's name, from a live read."""
+    """The Experiment of the lineage's name, from a live read. ``digest`` and ``image`` are its winner's."""
 
     uid: str
     result: str
     final: bool
+    digest: str
+    image: str
 
 
 @dataclass(frozen=True)

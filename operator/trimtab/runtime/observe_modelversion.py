@@ -67,8 +67,12 @@ class ModelVersionReconciler:
         if live is None:
             return None
         status = live.get("status", {})
+        trials = status.get("trials", ())
+        winner: Object = next((trial for trial in trials if trial["index"] == status.get("winner")), {})
         return OriginObserved(
             uid=live["metadata"]["uid"],
             result=status.get("result", {}).get("modelVersion", ""),
             final=status.get("phase") in FINAL_PHASES,
+            digest=winner.get("manifestDigest", ""),
+            image=winner.get("image", ""),
         )
