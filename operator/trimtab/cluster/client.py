@@ -18,7 +18,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from trimtab import __version__
 from trimtab.model.errors import Conflict, Exists, Gone, Transient, TrimtabError
-from trimtab.model.kinds import Kind, ObjectKey
+from trimtab.model.kinds import SELF_SUBJECT_REVIEW, Kind, ObjectKey
 from trimtab.model.names import FIELD_MANAGER, SCALE_FIELD_MANAGER
 from trimtab.model.plan import Body
 
@@ -127,6 +127,13 @@ class Client:
         return await self._send(
             "PATCH", kind, path, body=changes, query=query, content_type="application/merge-patch+json"
         )
+
+    async def who_am_i(self) -> str:
+        """The user name under which the API server knows this client."""
+        review = {"apiVersion": SELF_SUBJECT_REVIEW.api_version, "kind": SELF_SUBJECT_REVIEW.name}
+        path = SELF_SUBJECT_REVIEW.collection_path(None)
+        answer = await self._send("POST", SELF_SUBJECT_REVIEW, path, body=review)
+        return str(answer["status"]["userInfo"]["username"])
 
     async def apply(self, kind: Kind, body: Body, *, force: bool) -> Object:
         """Server-side apply. A uid or resourceVersion in the body that is not the server's is a Conflict."""
