@@ -63,12 +63,17 @@ def install(registry: Registry, loaded: Images, watched: Collection[str]) -> Non
         upgrade(registry, loaded, watched)
 
 
-def upgrade(registry: Registry, loaded: Images, watched: Collection[str]) -> str:
-    """`helm upgrade --install --wait`, and what it printed."""
+def upgrade(registry: Registry, loaded: Images, watched: Collection[str], **more: object) -> str:
+    """`helm upgrade --install --wait` with `more` values, and what it printed."""
     options = ("--install", "--wait", "--timeout=120s", f"--namespace={NAMESPACE}", "--values=-")
     return Helm(registry.kubectl.kubeconfig)(
-        "upgrade", RELEASE, CHART, *options, stdin=json.dumps(_values(registry, loaded, watched))
+        "upgrade", RELEASE, CHART, *options, stdin=json.dumps(_values(registry, loaded, watched) | more)
     )
+
+
+def uninstall(registry: Registry) -> str:
+    """`helm uninstall --wait`, and what it printed."""
+    return Helm(registry.kubectl.kubeconfig)("uninstall", RELEASE, "--wait", f"--namespace={NAMESPACE}")
 
 
 def _values(registry: Registry, loaded: Images, watched: Collection[str]) -> dict[str, object]:

@@ -50,8 +50,10 @@ class TestPart:
 
 
 TWO_WORKERS = ("-n", "2")
+# Here a file stays with one worker, so that what its tests share is made once.
+TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
 TEST_PARTS = (
-    TestPart("tests/runtime", (), (binaries.REGISTRY,)),
+    TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/faults", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/chart", (), (binaries.HELM,)),
@@ -100,7 +102,7 @@ def check() -> bool:
     lint = [str(Path(python).with_name(command[0])) for command in linters]
     commands = [[tool, *command[1:]] for tool, command in zip(lint, linters, strict=True)]
     with _beside(commands, LOG / "lint.log") as lane:
-        units = _ok([python, "-m", "pytest", "-q", "tests/unit"])
+        units = _ok([python, "-m", "pytest", "-q", *TWO_WORKERS_BY_FILE, "tests/unit"])
         linted = lane.wait() == 0
     if not linted:
         print((LOG / "lint.log").read_text(), end="", flush=True)
@@ -204,7 +206,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "cluster-down": _module("tests.cluster", "down"),
     "images": _module("tests.cluster", "images"),
     "lock": _module("tests.cluster.locks"),
-    "faults": _module("pytest", "-q", "-n", "2", "tests/faults"),
+    "faults": _module("pytest", "-q", *TWO_WORKERS, "tests/faults"),
     "demo": _demo,
 }
 

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import hashlib
 import io
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +65,7 @@ class Variant:
 
 def part_of(flight: Flight, split_seed: int = 0) -> Part:
     """The part a flight belongs to: by its day and, among the days lived through, by the hash of its key."""
-    block, place = divmod(flight.date.timetuple().tm_yday + split_seed, DAYS_PER_BLOCK)
+    block, place = _block_and_place(flight.date, split_seed)
     match place:
         case 0 | 2:
             # 20 days apart for either kind of day: every weekday gets its turn.
@@ -74,20 +76,35 @@ def part_of(flight: Flight, split_seed: int = 0) -> Part:
             return "reference" if _hash_fraction(flight.key, split_seed) < REFERENCE_SHARE else "traffic"
 
 
+@cache
+def _block_and_place(date: datetime.date, split_seed: int) -> tuple[int, int]:
+    return divmod(date.timetuple().tm_yday + split_seed, DAYS_PER_BLOCK)
+
+
+def parts(flights: Iterable[Flight], season: str, split_seed: int = 0) -> dict[Part, list[Flight]]:
+    """All parts of a season, each in order of scheduled hour."""
+    months = SEASONS[season]
+    made: dict[Part, list[Flight]] = {part: [] for part in (*SPLITS, "traffic")}
+    for flight in flights:
+        is_learnt, is_lived = flight.date.month in months.learnt, flight.date.month in months.lived
+        if is_learnt or is_lived:
+            part = part_of(flight, split_seed)
+            if is_learnt if part in ("train", "validation") else is_lived:
+                made[part].append(flight)
+    return made
+
+
 def select(flights: Iterable[Flight], season: str, part: Part, split_seed: int = 0) -> list[Flight]:
-    """The flights of one part of a season, in order of scheduled hour."""
-    months = SEASONS[season].learnt if part in ("train", "validation") else SEASONS[season].lived
-    return [
-        flight for flight in flights if flight.date.month in months and part_of(flight, split_seed) == part
-    ]
+    """The flights of one part of a season."""
+    return parts(flights, season, split_seed)[part]
 
 
 def splits(
     flights: Iterable[Flight], season: str, variant: Variant, split_seed: int = 0
 ) -> dict[Part, list[Flight]]:
     """The four data entries of an Experiment. Celsius is in all of them, shuffled labels in train only."""
-    year = list(flights)
-    made = {part: select(year, season, part, split_seed) for part in SPLITS}
+    cut = parts(flights, season, split_seed)
+    made = {part: cut[part] for part in SPLITS}
     if variant.celsius:
         made = {part: [_in_celsius(flight) for flight in rows] for part, rows in made.items()}
     if variant.shuffle_train_labels is not None:

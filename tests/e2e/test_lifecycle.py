@@ -10,9 +10,11 @@ from tests.e2e.world import NAMESPACE, World
 
 from flights.demo import manifests
 
-STUCK = ["sh", "-c", "sleep 600"]
+# A shell ends at once when it is asked to, where `sleep` as a container's first process would not listen.
+LONG = "trap 'exit 1' TERM; sleep 600 & wait"
+STUCK = ["sh", "-c", LONG]
 # The first trial says that retrying is useless; the second would go on for ten minutes.
-FIRST_FAILS = ["sh", "-c", "grep -q '\"trial\": *1[,}]' /trimtab/in/trial.json && exit 42; sleep 600"]
+FIRST_FAILS = ["sh", "-c", f"grep -q '\"trial\": *1[,}}]' /trimtab/in/trial.json && exit 42; {LONG}"]
 
 
 def _suspend(world: World, name: str, suspend: bool) -> None:
@@ -50,6 +52,47 @@ def test_a_second_upgrade_changes_nothing(world: World) -> None:
     before = _installed(world)
     installation.upgrade(world.registry, world.images, [NAMESPACE])
     assert _installed(world) == before
+
+
+def test_a_standby_takes_over_and_one_replica_is_enough_again(world: World) -> None:
+    try:
+        installation.upgrade(world.registry, world.images, [NAMESPACE], replicas=2)
+        leader = _leader(world)
+        pods = _operator_pods(world)
+        assert len(pods) == 2 and leader in pods
+        world.kubectl("delete", "pod", leader, "--namespace", installation.NAMESPACE, "--wait=false")
+        wait_until(lambda: _leader(world) in pods - {leader}, 60, "the standby to lead")
+    finally:
+        installation.upgrade(world.registry, world.images, [NAMESPACE])
+    wait_until(lambda: len(_operator_pods(world)) == 1, 60, "one replica")
+    wait_until(lambda: _leader(world) in _operator_pods(world), 60, "it to lead")
+
+
+def test_uninstalling_leaves_users_objects(world: World) -> None:
+    name = "kept"
+    world.apply(world.single(name, model="lifecycle", suspend=True))
+    world.until(name, lambda e: objects.phase(e) == "Suspended", "to be seen", seconds=60)
+    before = world.get("experiments", name)
+    try:
+        installation.uninstall(world.registry)
+        assert _operator_pods(world) == set()
+        assert world.get("experiments", name) == before
+    finally:
+        installation.upgrade(world.registry, world.images, [NAMESPACE])
+    assert world.get("experiments", name) == before
+
+
+def _operator_pods(world: World) -> set[str]:
+    selector = f"--selector=app.kubernetes.io/instance={installation.RELEASE}"
+    pods = world.kubectl.get("pods", selector, "--namespace", installation.NAMESPACE)["items"]
+    return {pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp")}
+
+
+def _leader(world: World) -> str:
+    """The pod that holds the Lease; empty while none does. An identity starts with its pod's name."""
+    lease = world.get("leases", "trimtab")
+    holder = lease["spec"].get("holderIdentity") or ""
+    return next((pod for pod in _operator_pods(world) if holder.startswith(f"{pod}-")), "")
 
 
 def _installed(world: World) -> dict[str, Any]:

@@ -10,11 +10,16 @@ from tests.cluster.processes import wait_until
 from tests.e2e.world import World, with_column
 
 from flights.demo import manifests
+from trimtab_runtime.contract.signature import Signature, Tensor
 
-MODEL = "mkdir -p /trimtab/out/model && echo x > /trimtab/out/model/x"
+SIGNATURE = Signature((Tensor("x", "FP64"),), (Tensor("late", "FP64"),)).to_bytes().decode()
+MODEL = (
+    "set -e; mkdir -p /trimtab/out/model; echo x > /trimtab/out/model/x; "
+    f"echo '{SIGNATURE}' > /trimtab/out/signature.json; "
+)
 NAN = 'echo \'{"step": 0, "metric": "logLoss", "value": NaN}\' > /trimtab/out/metrics.jsonl'
 GARBAGE = "head -c 4096 /dev/urandom > /trimtab/out/metrics.jsonl"
-HUGE = "head -c 1048577 /dev/zero | tr '\\0' x > /trimtab/out/metrics.jsonl"
+HUGE = "head -c 1048576 /dev/zero | tr '\\0' x > /trimtab/out/metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,9 @@ DATA = (
 )
 CONTAINERS = (
     Case("no-output", "ResultMissing", "model", train="true"),
-    Case("not-a-number", "ResultInvalid", "metrics.jsonl", train=f"{MODEL} && {NAN}"),
-    Case("garbage", "ResultInvalid", "metrics.jsonl", train=f"{MODEL} && {GARBAGE}"),
-    Case("huge", "ResultInvalid", "metrics.jsonl", train=f"{MODEL} && {HUGE}"),
+    Case("not-a-number", "ResultMissing", "logLoss: the objective has no finite value", train=MODEL + NAN),
+    Case("garbage", "ResultInvalid", "metrics.jsonl", train=MODEL + GARBAGE),
+    Case("huge", "ResultInvalid", "metrics.jsonl:1: the line has more than", train=MODEL + HUGE),
     Case("fails", "TrainingFailed", "the disk is on fire", train="echo the disk is on fire >&2; exit 3"),
 )
 

@@ -1,9 +1,9 @@
 """Options of the crash matrices, and the lab they run in."""
 
 import pytest
-from tests.harness.fixtures import background, data_registry, lab
+from tests.harness.fixtures import background, data_registry, lab, zygote
 
-__all__ = ["background", "data_registry", "lab"]
+__all__ = ["background", "data_registry", "lab", "zygote"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -85,7 +85,7 @@ class Site:
             Proxy(reach, self.background) as proxy,
             Witness(reach, self.background, api.namespace) as witness,
         ):
-            lab = Lab(api, player, proxy, self.registry, self.folder / api.namespace)
+            lab = Lab(api, player, proxy, self.registry, self.folder / api.namespace, self.zygote)
             run = _Run(self, lab, witness, scenario=scenario, case=case, expected=expected)
             problems = run.until_converged()
             seconds = time.monotonic() - began

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.faults import crash
@@ -40,11 +38,11 @@ def site(
     control_plane: ControlPlane,
     background: Background,
     data_registry: LocalRegistry,
+    zygote: Zygote,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
-    with Zygote() as zygote:
-        folder = tmp_path_factory.mktemp("crash")
-        yield Site(control_plane.kubeconfig, background, data_registry, zygote, folder)
+) -> Site:
+    folder = tmp_path_factory.mktemp("crash")
+    return Site(control_plane.kubeconfig, background, data_registry, zygote, folder)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.harness import lab as labs
 from tests.harness.background import Background
+from tests.harness.zygote import Zygote
 from tests.registry import LocalRegistry, running_registry
 
 
@@ -28,14 +29,37 @@ def data_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalReg
         yield registry
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with Zygote() as started:
+        yield started
+
+
 @pytest.fixture
 def lab(
+    *,
     control_plane: ControlPlane,
     background: Background,
     namespace: str,
     data_registry: LocalRegistry,
+    zygote: Zygote,
     tmp_path: Path,
 ) -> Iterator[labs.Lab]:
     """A namespace with player and proxy; no operator runs yet."""
-    with labs.opened(control_plane, background, namespace, data_registry, tmp_path) as lab:
+    with labs.opened(
+        control_plane.kubeconfig,
+        background,
+        namespace,
+        registry=data_registry,
+        folder=tmp_path,
+        zygote=zygote,
+    ) as lab:
         yield lab
+
+
+@pytest.fixture
+def own_registry(tmp_path: Path) -> Iterator[LocalRegistry]:
+    """A registry with the same data that this test may stop."""
+    with running_registry(tmp_path / "registry") as registry:
+        labs.push_data(registry, tmp_path / "registry" / "data")
+        yield registry

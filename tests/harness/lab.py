@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.apiserver import samples
-from tests.cluster.control_plane import ControlPlane
 from tests.harness import access
 from tests.harness.api import EXPERIMENT, MODEL_VERSION, Api, condition, phase
 from tests.harness.background import Background
 from tests.harness.operator import Operator, configuration
 from tests.harness.player import Player
 from tests.harness.proxy import Proxy
+from tests.harness.zygote import Zygote
 from tests.registry import LocalRegistry
 
 from trimtab_runtime.dataset.artifact import push_csv
@@ -34,6 +34,7 @@ class Lab:
     proxy: Proxy
     registry: LocalRegistry
     folder: Path
+    zygote: Zygote
     operators: list[Operator] = field(default_factory=list)
 
     def operator(self, **changes: Any) -> Operator:
@@ -47,8 +48,13 @@ class Lab:
         return made
 
     def run_operator(self, **changes: Any) -> Operator:
-        """The same, started and leading."""
-        return self.operator(**changes).start().wait_leading()
+        """The same, forked from the zygote and leading."""
+        return self.zygote.start(self.operator(**changes)).wait_leading()
+
+    def successor(self, **changes: Any) -> Operator:
+        """Another operator after the last one was killed, with a Lease of its own so that it need not wait
+        for the dead holder's to expire."""
+        return self.run_operator(leaseName=f"trimtab-{len(self.operators) + 1}", **changes)
 
     def experiment(self, name: str = "flights", edits: Mapping[str, Any] | None = None) -> Object:
         """A valid Experiment on this lab's data: three trials, two at a time, unless edited."""
@@ -125,15 +131,21 @@ def push_data(registry: LocalRegistry, folder: Path) -> None:
 
 @contextlib.contextmanager
 def opened(
-    control_plane: ControlPlane, background: Background, namespace: str, registry: LocalRegistry, folder: Path
+    kubeconfig: Path,
+    background: Background,
+    namespace: str,
+    *,
+    registry: LocalRegistry,
+    folder: Path,
+    zygote: Zygote,
 ) -> Iterator[Lab]:
     """Player and proxy run inside; operators made by the lab are ended with it."""
-    reach = access.of_kubeconfig(control_plane.kubeconfig)
+    reach = access.of_kubeconfig(kubeconfig)
     with (
         Player(reach, background, namespace, registry) as player,
         Proxy(reach, background) as proxy,
     ):
-        lab = Lab(Api(reach, namespace), player, proxy, registry, folder)
+        lab = Lab(Api(reach, namespace), player, proxy, registry, folder, zygote)
         try:
             yield lab
         finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import installation
-from tests.cluster import provider, registry
+from tests.cluster import binaries, provider, registry
 from tests.cluster.cache import BUILD
 from tests.cluster.kubectl import Kubectl
 from tests.installation import Images
@@ -34,6 +34,11 @@ class Ground:
         credentials = installation.write_credentials(self.registry, FOLDER / "registry-credentials.json")
         access = RegistryAccess(self.registry.address, plain_http=True, credentials=str(credentials))
         return OciClient(access)
+
+    @property
+    def programs(self) -> Path:
+        """The folder with the kubectl that this cluster was built with."""
+        return binaries.KUBERNETES.directory
 
     def forget(self) -> list[str]:
         """Delete what an earlier run left in the namespace, version numbers too. Says what that was."""

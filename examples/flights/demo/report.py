@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic.alias_generators import to_camel
 from tests.cluster import progress
 from tests.cluster.progress import duration
 
@@ -73,8 +74,8 @@ class Report:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "startedAt": self.started_at,
-            "steps": [asdict(step) for step in self.steps],
-            "timeline": [asdict(moment) for moment in self.timeline],
+            "steps": [_camel_case(asdict(step)) for step in self.steps],
+            "timeline": [_camel_case(asdict(moment)) for moment in self.timeline],
             **more,
         }
         path.write_text(json.dumps(content, indent=2) + "\n")
@@ -88,3 +89,8 @@ class Report:
             planned, actual = duration(step.planned_seconds), duration(step.actual_seconds)
             lines.append(f"{step.title:{width}}  {planned:>12}  {actual:>12}{fate}")
         return "\n".join(lines)
+
+
+def _camel_case(record: dict[str, Any]) -> dict[str, Any]:
+    """The outer names as everywhere else in our JSON."""
+    return {to_camel(name): value for name, value in record.items()}

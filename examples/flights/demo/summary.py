@@ -26,7 +26,7 @@ def what_to_look_at(world: Ground) -> str:
     return "\n".join(
         (
             "The cluster stays up. To look at it:",
-            f"  export KUBECONFIG={world.kubectl.kubeconfig}",
+            f"  export KUBECONFIG={world.kubectl.kubeconfig} PATH={world.programs}:$PATH",
             f"  kubectl --namespace {world.namespace} get trimtab",
             f"  kubectl --namespace {world.namespace} describe experiments",
             f"  kubectl --namespace {world.namespace} get modelversions -o yaml",

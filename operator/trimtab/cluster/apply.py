@@ -16,7 +16,17 @@ from trimtab.model.hashing import short_hash
 from trimtab.model.names import ANNOTATION_INTENT_HASH
 from trimtab.model.plan import Body
 
-_LIST_KEYS = ("name", "port", "mountPath", "key", "uid", "type")
+# The lists of our children that the API server merges by a key. All others are atomic: what another manager
+# adds there is a change of our field, and their items may well share a name or a key (tolerations).
+_LIST_KEYS = {
+    "containers": "name",
+    "env": "name",
+    "initContainers": "name",
+    "ownerReferences": "uid",
+    "ports": "name",
+    "volumeMounts": "mountPath",
+    "volumes": "name",
+}
 _QUANTITY_PARENTS = frozenset({"requests", "limits"})
 
 
@@ -36,10 +46,7 @@ def _holds(wanted: Any, live: Any, *, parent: str) -> bool:
     match wanted:
         case Mapping():
             return isinstance(live, Mapping) and all(
-                key in live and _holds(value, live[key], parent=str(key))
-                if not _is_quantity(parent, value)
-                else _same_quantity(value, live.get(key))
-                for key, value in wanted.items()
+                _member_holds(parent, str(key), value, live) for key, value in wanted.items()
             )
         case Sequence() if not isinstance(wanted, str):
             return isinstance(live, Sequence) and _list_holds(wanted, live, parent=parent)
@@ -47,17 +54,24 @@ def _holds(wanted: Any, live: Any, *, parent: str) -> bool:
             return bool(wanted == live)
 
 
+def _member_holds(parent: str, key: str, value: Any, live: Mapping[str, Any]) -> bool:
+    if key not in live:
+        # An empty text, list or map is not stored; False and 0 are, and mean something else than nothing.
+        return isinstance(value, str | Mapping | Sequence) and not value
+    if _is_quantity(parent, value):
+        return _same_quantity(value, live[key])
+    return _holds(value, live[key], parent=key)
+
+
 def _list_holds(wanted: Sequence[Any], live: Sequence[Any], *, parent: str) -> bool:
-    """Lists of objects are compared by their merge key where they have one, others as a whole."""
-    key = next(
-        (k for k in _LIST_KEYS if wanted and all(isinstance(w, Mapping) and k in w for w in wanted)), None
-    )
+    """Lists with a merge key are compared by it, and may hold other managers' items; others as a whole."""
+    key = _LIST_KEYS.get(parent)
     if key is None:
         return len(wanted) == len(live) and all(
-            _holds(w, found, parent=parent) for w, found in zip(wanted, live, strict=True)
+            _holds(w, found, parent="") for w, found in zip(wanted, live, strict=True)
         )
     by_key = {item.get(key): item for item in live if isinstance(item, Mapping)}
-    return all(item[key] in by_key and _holds(item, by_key[item[key]], parent=parent) for item in wanted)
+    return all(item[key] in by_key and _holds(item, by_key[item[key]], parent="") for item in wanted)
 
 
 def _is_quantity(parent: str, value: Any) -> bool:
@@ -71,6 +85,6 @@ def _quantity(value: Any) -> Decimal:
 def _same_quantity(wanted: Any, live: Any) -> bool:
     """``1000m`` is ``1``: the server stores quantities in its own form."""
     try:
-        return bool(live is not None and _quantity(wanted) == _quantity(live))
+        return bool(_quantity(wanted) == _quantity(live))
     except (ValueError, InvalidOperation):
         return bool(wanted == live)

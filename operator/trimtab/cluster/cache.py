@@ -64,7 +64,7 @@ class Cache:
         key = ObjectKey(kind.id, meta["namespace"], meta["name"])
         version = meta["resourceVersion"]
         known = self._objects.get(key)
-        if known is not None and not is_newer(version, known["metadata"]["resourceVersion"]):
+        if known is not None and not is_newer(version, _version(known)):
             return False
         buried = self._tombstones.get(key)
         if buried is not None and not is_newer(version, buried):
@@ -77,26 +77,23 @@ class Cache:
     def holds(self, kind: Kind, obj: Mapping[str, Any]) -> bool:
         """Whether exactly this version is what is known."""
         known = self.get(kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
-        return (
-            known is not None and known["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]
-        )
+        return known is not None and _version(known) == _version(obj)
 
     def remove(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A DELETED event: leaves a tombstone, so that a late older copy does not raise the dead."""
         meta = obj["metadata"]
         key = ObjectKey(kind.id, meta["namespace"], meta["name"])
         known = self._objects.get(key)
-        if known is not None and known["metadata"]["uid"] != meta["uid"]:
+        other = known is not None and known["metadata"]["uid"] != meta["uid"]
+        if other and known is not None and is_newer(_version(known), meta["resourceVersion"]):
             return  # re-created meanwhile under the same name
-        self._forget(key)
-        self._tombstones[key] = meta["resourceVersion"]
+        self._bury(key, meta["resourceVersion"])
 
     def drop(self, key: ObjectKey) -> None:
         """A live read or a sweep showed that the object does not exist."""
         known = self._objects.get(key)
         if known is not None:
-            self._tombstones[key] = known["metadata"]["resourceVersion"]
-        self._forget(key)
+            self._bury(key, _version(known))
 
     def reconcile_list(
         self, kind: Kind, namespace: str, seen: set[ObjectKey], list_version: str
@@ -107,15 +104,24 @@ class Cache:
             for key, obj in self._objects.items()
             if (key.kind, key.namespace) == (kind.id, namespace)
             and key not in seen
-            and not is_newer(obj["metadata"]["resourceVersion"], list_version)
+            and not is_newer(_version(obj), list_version)
         ]
         dropped = [self._objects[key] for key in ghosts]
         for key in ghosts:
             self._forget(key)
         self._tombstones = {
-            k: v for k, v in self._tombstones.items() if (k.kind, k.namespace) != (kind.id, namespace)
+            k: v
+            for k, v in self._tombstones.items()
+            if (k.kind, k.namespace) != (kind.id, namespace) or is_newer(v, list_version)
         }
         return dropped
+
+    def _bury(self, key: ObjectKey, version: str) -> None:
+        """Late events come in any order: the newest tombstone stands."""
+        self._forget(key)
+        buried = self._tombstones.get(key)
+        if buried is None or is_newer(version, buried):
+            self._tombstones[key] = version
 
     def _remember(self, key: ObjectKey, obj: Object) -> None:
         self._objects[key] = obj
@@ -136,6 +142,10 @@ class Cache:
 
     def _sorted(self, keys: Iterable[ObjectKey], kind: Kind) -> list[Object]:
         return [self._objects[key] for key in sorted(keys) if key.kind == kind.id]
+
+
+def _version(obj: Mapping[str, Any]) -> str:
+    return str(obj["metadata"]["resourceVersion"])
 
 
 def _discard(index: defaultdict[Any, set[ObjectKey]], at: Any, key: ObjectKey) -> None:

@@ -40,7 +40,8 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
         return _registering(observed)
     if isinstance(artifact, Problem):
         return _without_artifact(observed, artifact, now)
-    made = next((version for version in observed.versions if _is_ours(observed, version)), None)
+    winner = winner_of(observed.status)
+    made = next((version for version in observed.versions if _is_ours(observed, winner, version)), None)
     if made is not None:
         return _registered(observed, made, now)
     reserved = reservations.reserved.get(observed.uid)
@@ -74,10 +75,9 @@ def _registered(observed: ExperimentObserved, made: VersionObserved, now: dateti
     return succeed(status, f"{made.name} is registered", now)
 
 
-def _is_ours(observed: ExperimentObserved, version: VersionObserved) -> bool:
+def _is_ours(observed: ExperimentObserved, winner: TrialStatus, version: VersionObserved) -> bool:
     """Made by this Experiment. Anybody may write our uid into a lineage, so the bytes and what runs them
     must be the winner's too: a version that was slipped in under our number is another's."""
-    winner = winner_of(observed.status)
     made = (version.experiment_uid, version.digest, version.image)
     return made == (observed.uid, winner.manifest_digest, winner.image)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trimtab.apis.v1alpha1.meta import PINNED_IMAGE_PATTERN
 from trimtab.experiment.observed import JobObserved, JobState, Problem
 from trimtab.experiment.reasons import Reason
 from trimtab.model.clock import parse_time
@@ -14,6 +16,8 @@ from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.message import Message, parse_message
 
 Object = Mapping[str, Any]
+
+_PINNED = re.compile(PINNED_IMAGE_PATTERN)
 
 
 def observe_job(job: Object, pods: Sequence[Object]) -> JobObserved:
@@ -114,10 +118,13 @@ def _waiting(pods: Sequence[Object]) -> Problem | None:
 
 
 def _image(pods: Sequence[Object]) -> str:
-    """The digest-pinned reference of the train container's image, as a node reported it."""
-    for pod in pods:
+    """The digest-pinned reference of the train container's image, as a node reported it.
+
+    A tag may have moved between two tries: what made the model is the image of the pod that succeeded.
+    """
+    for pod in sorted(pods, key=succeeded, reverse=True):
         for status in container_statuses(pod):
             reference = status.get("imageID", "").removeprefix("docker-pullable://")
-            if status["name"] == CONTAINER_TRAIN and "@sha256:" in reference:
+            if status["name"] == CONTAINER_TRAIN and _PINNED.match(reference):
                 return str(reference)
     return ""

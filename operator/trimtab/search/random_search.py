@@ -32,7 +32,13 @@ def _draw(parameter: SearchParameter, generator: np.random.Generator) -> str:
     low, high = float(parameter.min or "0"), float(parameter.max or "0")
     if parameter.type == "int":
         return str(_draw_int(int(low), int(high), parameter.scale == "log", generator))
-    return f"{_draw_double(low, high, parameter.scale == 'log', generator):.9g}"
+    return _shown(_draw_double(low, high, parameter.scale == "log", generator), low, high)
+
+
+def _shown(value: float, low: float, high: float) -> str:
+    """Nine digits are enough for a search, but rounding may not leave the range."""
+    text = f"{value:.9g}"
+    return text if low <= float(text) <= high else repr(value)
 
 
 def _draw_double(low: float, high: float, log: bool, generator: np.random.Generator) -> float:

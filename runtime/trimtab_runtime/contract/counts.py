@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .buckets import ABOVE, BELOW, MISSING, UNSEEN
@@ -50,7 +50,7 @@ class FeedbackKey(NamedTuple):
 class ServerCounts:
     """Counters by series. Counts of replicas of one version add exactly: `a + b`."""
 
-    values: Mapping[Series, int]
+    values: Mapping[Series, int] = field(repr=False)
 
     def __add__(self, other: ServerCounts) -> ServerCounts:
         total = dict(self.values)

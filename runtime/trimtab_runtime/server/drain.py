@@ -39,7 +39,7 @@ class Drain:
         if not self.is_on:
             self.is_on, self._began_seconds = True, time.monotonic()
         deadline = time.monotonic() + seconds
-        while not self._is_over() and time.monotonic() < deadline:
+        while not self._is_over() and time.monotonic() < deadline:  # noqa: ASYNC110 - time is no event
             await asyncio.sleep(_LOOK_SECONDS)
         return {"drained": self._is_over(), "connections": self._connections.clients}
 

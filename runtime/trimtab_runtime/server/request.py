@@ -19,11 +19,11 @@ from trimtab_runtime.contract.signature import Signature, Tensor
 MAX_SHOWN_PROBLEMS, MAX_SHOWN_NAME = 5, 64
 _INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 # Datatype of the signature -> datatypes a client may declare, and JSON types of the values.
-_ACCEPTED: Mapping[str, tuple[frozenset[str], frozenset[type], str]] = {
-    "FP64": (frozenset({"FP64", "FP32", "FP16", *_INTEGERS}), frozenset({float, int}), "a number"),
-    "INT64": (frozenset(_INTEGERS), frozenset({int}), "an integer of 64 bits"),
-    "BOOL": (frozenset({"BOOL"}), frozenset({bool}), "true or false"),
-    "BYTES": (frozenset({"BYTES"}), frozenset({str}), "a string"),
+_ACCEPTED: Mapping[str, tuple[tuple[str, ...], frozenset[type], str]] = {
+    "FP64": (("FP64", "FP32", "FP16", *_INTEGERS), frozenset({float, int}), "a number"),
+    "INT64": (_INTEGERS, frozenset({int}), "an integer of 64 bits"),
+    "BOOL": (("BOOL",), frozenset({bool}), "true or false"),
+    "BYTES": (("BYTES",), frozenset({str}), "a string"),
 }
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -133,7 +133,8 @@ class RequestReader:
                 yield Problem(name, REJECTED_SHAPE, message)
 
     def _requested(self, outputs: Any) -> Iterable[Problem]:
-        names = [item.get("name") if type(item) is dict else None for item in outputs or ()]
+        listed = outputs if type(outputs) is list else [] if outputs is None else [None]
+        names = [item.get("name") if type(item) is dict else None for item in listed]
         if not all(type(name) is str and name in self._outputs for name in names):
             message = f"outputs: the model has {', '.join(self._outputs)} only, leave outputs out"
             yield Problem(OTHER_FIELD, REJECTED_UNKNOWN, message)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from fastapi.exceptions import FastAPIDeprecationWarning
 
 from trimtab_runtime.contract.serving import LIVE
 from trimtab_runtime.contract.signature import Signature, Tensor
@@ -33,6 +36,7 @@ def _without_arguments() -> Iterator[None]:
 
 
 with _without_arguments():
+    from kserve.errors import ServerNotReady
     from kserve.model import InferenceModel, InferenceVerb
     from kserve.model_repository import ModelRepository
     from kserve.model_server import app as sdk_application
@@ -90,8 +94,7 @@ def rest_server(
     plane: WarmDataPlane, application: Application, connections: Connections, port: int
 ) -> RESTServer:
     """The SDK's server of these endpoints, listening on all addresses when started."""
-    logging.getLogger("uvicorn.access").propagate = False  # a line per request
-    logging.getLogger("kserve.trace").setLevel(logging.WARNING)  # three lines per probe
+    _quieten()
     server = RESTServer(
         "kserve.model_server:app",
         plane,
@@ -107,6 +110,16 @@ def rest_server(
     config.proxy_headers = False
     config.server_header = False
     return server
+
+
+def _quieten() -> None:
+    """Without this: a line per request, three per probe, and a traceback per probe during the warm-up."""
+    logging.getLogger("uvicorn.access").propagate = False
+    logging.getLogger("kserve.trace").setLevel(logging.WARNING)
+    logging.getLogger("kserve").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], ServerNotReady))
+    )
+    warnings.filterwarnings("ignore", category=FastAPIDeprecationWarning)  # of the SDK's response class
 
 
 def sdk_endpoints() -> Asgi:

@@ -15,6 +15,7 @@ from trimtab_runtime.contract.profile import OTHER, CategoricalFeature, Feature,
 from trimtab_runtime.contract.serving import WARMUP
 from trimtab_runtime.contract.signature import Signature, Tensor
 
+from .counters import Counters
 from .predictor import Json, Predictor
 
 _WITHOUT_PROFILE = {"FP64": 0.0, "INT64": 0, "BYTES": "", "BOOL": False}
@@ -26,25 +27,26 @@ _CONVERT: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-async def warm_up(predictor: Predictor, signature: Signature, profile: Profile | None, rows: int) -> float:
+async def warm_up(
+    predictor: Predictor, counters: Counters, signature: Signature, profile: Profile | None, rows: int
+) -> float:
     """Answer `rows` requests of one row and one with all of them; returns the median seconds of one row.
 
     ModelInvalid if the model fails on rows of its own reference. The event loop gets its turn between rows.
     """
-    requests = [request_of(signature, [row]) for row in draw_rows(signature, profile, rows)]
+    drawn = list(draw_rows(signature, profile, rows))
     seconds = []
-    for request in requests:
+    for row in drawn:
         await asyncio.sleep(0)
-        began = time.perf_counter()
-        await _answer(predictor, request)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(await _answer(predictor, counters, request_of(signature, [row])))
     median = statistics.median(seconds)
     predictor.pace(median)
-    await _answer(predictor, request_of(signature, list(draw_rows(signature, profile, rows))))
+    await _answer(predictor, counters, request_of(signature, drawn))
     return median
 
 
-async def _answer(predictor: Predictor, request: Json) -> None:
+async def _answer(predictor: Predictor, counters: Counters, request: Json) -> float:
+    began = time.perf_counter()
     try:
         await predictor.answer(request, WARMUP)
     except Exception as error:
@@ -53,6 +55,9 @@ async def _answer(predictor: Predictor, request: Json) -> None:
             "predict_proba",
             f"failed on rows of its own profile ({type(error).__name__})",
         ) from error
+    seconds = time.perf_counter() - began
+    counters.answered(WARMUP, 200, seconds)
+    return seconds
 
 
 def request_of(signature: Signature, rows: list[list[Any]]) -> Json:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 from tests.runtime.world import CONTRACT, TRIAL, rows
-from tests.unit.docs.pages import CLONE, Block, all_blocks
+from tests.unit.docs.pages import CLONE, Block, all_blocks, marked
 
-from trimtab.apis.v1alpha1 import experiment, experiment_status, gates
+from trimtab.apis.v1alpha1 import data, experiment, experiment_status, gates
 from trimtab.apis.v1alpha1.meta import ApiModel
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.data import TRIAL_SPLITS, DataEntry
@@ -44,6 +47,9 @@ def test_yaml_is_what_its_mark_says(block: Block) -> None:
     match block.mark.kind, block.mark.name:
         case "model", "ExperimentSpec":
             _check_members(experiment.ExperimentSpec, document)
+        case "model", "Columns":
+            columns = {name: data.Column.model_validate(column) for name, column in document.items()}
+            assert columns
         case "model", name:
             read = WHOLE[name].model_validate(document)
             assert set(_leaves(read.to_wire())) >= set(_leaves(document)), "a field was ignored"
@@ -75,11 +81,12 @@ def test_python_imports_what_exists(block: Block) -> None:
             assert [name.name for name in node.names if not hasattr(module, name.name)] == []
 
 
-def test_the_training_program_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_training_program_trains(tmp_path: Path) -> None:
     """The program of the guide, on files as `fetch` lays them out, leaves what `publish` takes."""
     _lay_out_trial(tmp_path)
-    monkeypatch.setenv(paths.ROOT_ENV, str(tmp_path))
-    exec(compile(PROGRAM.text, PROGRAM.id, "exec"), {"__name__": "__main__"})
+    # One thread, set before the library loads: two that spin for one busy core take a minute.
+    environment = os.environ | {paths.ROOT_ENV: str(tmp_path), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", PROGRAM.text], env=environment, check=True)
     output = read_output(tmp_path / "out", objective=TRIAL.objective.metric)
     assert output.profile is not None
     assert output.card is not None
@@ -108,6 +115,18 @@ def _lay_out_trial(root: Path) -> None:
     }
     for name, value in files.items():
         (folder / name).write_text(json.dumps(value))
+
+
+def test_the_first_model_applies_the_sample_with_the_names_of_the_reader() -> None:
+    (command,) = re.findall(r"^sed (?:.|\n)+?(?= \| kubectl)", marked("run", "first-model"), re.MULTILINE)
+    names = {"REGISTRY": "oci.test:5000", "TRAIN_IMAGE": "oci.test/train@sha256:" + "1" * 64}
+    done = subprocess.run(
+        ["sh", "-euc", command], cwd=CLONE, env=os.environ | names, capture_output=True, text=True, check=True
+    )
+    applied = experiment.Experiment.model_validate(yaml.safe_load(done.stdout))
+    assert applied.spec.trial.image == names["TRAIN_IMAGE"]
+    assert {entry.uri.split("/")[2] for entry in applied.spec.data} == {names["REGISTRY"]}
+    assert applied.metadata.name == "flights-winter" and applied.spec.model == "flights"
 
 
 def test_json_of_other_languages_is_what_publish_reads() -> None:

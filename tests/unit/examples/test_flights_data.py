@@ -19,12 +19,7 @@ from flights.data import (
     select,
     splits,
 )
-from flights.source import COLUMNS, Flight, data_folder, read_flights
-
-
-@pytest.fixture(scope="module")
-def year() -> list[Flight]:
-    return read_flights(data_folder())
+from flights.source import COLUMNS, Flight
 
 
 def column(flights: list[Flight], name: str) -> list[str]:

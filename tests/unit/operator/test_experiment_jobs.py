@@ -122,7 +122,7 @@ def test_without_registry_secrets_nothing_is_mounted_for_them() -> None:
 
 
 def kubelet_expands(text: str, variables: dict[str, str]) -> str:
-    """What the kubelet makes of command, args and env (k8s.io/kubernetes third_party/forked/golang/expansion)."""
+    """What the kubelet makes of it (k8s.io/kubernetes third_party/forked/golang/expansion)."""
     out, at = "", 0
     while at < len(text):
         if text[at] != "$" or at + 1 == len(text):

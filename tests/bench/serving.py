@@ -1,0 +1,185 @@
+"""Our model server beside the bare KServe SDK: cold start, memory, requests per second, CPU per request.
+
+    python -m tests.bench.serving [--rounds 5] [--seconds 4] [--json summary.json]
+
+Both serve the flights model of examples/flights, one row per request, in one run; rounds alternate between
+them, so that other work on the machine touches both. Exits 1 if ours answers less than 0.9 of the SDK's rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+from tests.bench.closed_loop import cpu_seconds, post, requests_per_second, resident_mebibytes
+from tests.load.rows import DATATYPES, Input, read_pool, request_body
+from tests.runtime.model_folder import assemble, free_port, running_server, write_inputs
+
+from trimtab_runtime.contract import paths
+from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.data import TRIAL_SPLITS, DataContract, parse_data_contract
+from trimtab_runtime.contract.signature import signature_of
+
+REPOSITORY = Path(__file__).parents[2]
+TARGET = 0.9
+POOL_ROWS = 500
+
+
+@dataclass
+class Side:
+    """One server under measurement."""
+
+    name: str
+    port: int
+    pid: int
+    cold_start_seconds: float
+    rates: list[float] = field(default_factory=list)
+    cpu_milliseconds: list[float] = field(default_factory=list)
+
+    def measure(self, bodies: Sequence[bytes], connections: int, seconds: float) -> None:
+        """One round."""
+        requests_ = [post("/v2/models/flights/infer", body) for body in bodies]
+        before = cpu_seconds(self.pid)
+        rate = requests_per_second(self.port, requests_, connections, seconds)
+        self.rates.append(rate)
+        self.cpu_milliseconds.append(1000 * (cpu_seconds(self.pid) - before) / (rate * seconds))
+
+    def summary(self) -> dict[str, Any]:
+        """JSON."""
+        return {
+            "name": self.name,
+            "coldStartSeconds": round(self.cold_start_seconds, 2),
+            "residentMebibytes": round(resident_mebibytes(self.pid)),
+            "requestsPerSecond": round(statistics.median(self.rates)),
+            "cpuMillisecondsPerRequest": round(statistics.median(self.cpu_milliseconds), 3),
+        }
+
+
+def train_flights(root: Path) -> tuple[ServeModel, Path, DataContract]:
+    """The model of the example, trained in a pod's folder; also its traffic pool."""
+    contract = parse_data_contract(
+        yaml.safe_load((REPOSITORY / "examples/flights/experiment-winter.yaml").read_text())["spec"][
+            "dataContract"
+        ]
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "examples"), paths.ROOT_ENV: str(root)}
+    data = root / "data"
+    _run("flights.data", "--season", "winter", "--out", str(data), environment=environment)
+    write_inputs(root, contract, {split: data / f"{split}.csv" for split in TRIAL_SPLITS}, {})
+    _run("flights.train", environment=environment)
+    return assemble(root), data / "traffic.csv", contract
+
+
+def _run(module: str, *arguments: str, environment: dict[str, str]) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=True)
+
+
+@contextmanager
+def bare_sdk(root: Path, *, quiet: bool) -> Iterator[Side]:
+    """The SDK alone."""
+    port = free_port()
+    file = root / "model/model/model.joblib"
+    command = [sys.executable, "-m", "tests.bench.bare_sdk", "--file", str(file), "--port", str(port)]
+    name = "KServe SDK, no latency log" if quiet else "KServe SDK, as it comes"
+    with (root / "bare.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *(["--quiet"] if quiet else [])],
+            stdout=log,
+            stderr=log,
+            cwd=REPOSITORY,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+    began = time.monotonic()
+    try:
+        while not _is_ready(f"http://127.0.0.1:{port}/v2/models/flights/ready"):
+            assert process.poll() is None, (root / "bare.log").read_text()
+            time.sleep(0.02)
+        yield Side(name, port, process.pid, time.monotonic() - began)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@contextmanager
+def ours(root: Path, config: ServeModel) -> Iterator[Side]:
+    """Our server."""
+    began = time.monotonic()
+    with running_server(root, config) as server:
+        yield Side("trimtab-runtime", config.port, server.process.pid, time.monotonic() - began)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table, return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        config, pool, contract = train_flights(root)
+        inputs = [Input(tensor.name, DATATYPES[tensor.datatype]) for tensor in signature_of(contract).inputs]
+        rows = read_pool(pool, inputs, contract.label)
+        bodies = [request_body(rows, row) for row in range(POOL_ROWS)]
+        with (
+            ours(root, config) as mine,
+            bare_sdk(root, quiet=False) as bare,
+            bare_sdk(root, quiet=True) as quiet,
+        ):
+            sides = (mine, bare, quiet)
+            for round_ in range(options.rounds + 1):
+                for side in sides:
+                    side.measure(bodies, options.connections, options.seconds)
+                    if round_ == 0:  # not counted: everything gets warm
+                        side.rates.clear()
+                        side.cpu_milliseconds.clear()
+            summary = _summary(sides)
+    _print(summary)
+    if options.json:
+        options.json.write_text(json.dumps(summary, indent=2) + "\n")
+    return 0 if summary["ratio"] >= TARGET else 1
+
+
+def _summary(sides: Sequence[Side]) -> dict[str, Any]:
+    ours_, *others = sides
+    ratios = [[mine / other for mine, other in zip(ours_.rates, side.rates, strict=True)] for side in others]
+    return {
+        "sides": [side.summary() for side in sides],
+        "ratio": round(min(statistics.median(ratio) for ratio in ratios), 2),
+        "target": TARGET,
+    }
+
+
+def _print(summary: dict[str, Any]) -> None:
+    print(f"{'':28} {'cold start':>10} {'RSS':>8} {'req/s':>7} {'CPU/req':>9}")
+    for side in summary["sides"]:
+        print(
+            f"{side['name']:28} {side['coldStartSeconds']:>8.2f} s {side['residentMebibytes']:>4} MiB"
+            f" {side['requestsPerSecond']:>7} {side['cpuMillisecondsPerRequest']:>6.3f} ms"
+        )
+    print(f"ours / SDK, median of rounds: {summary['ratio']} (target >= {summary['target']})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
