@@ -1,4 +1,4 @@
-"""Canaries under real traffic: a sound candidate is promoted, a broken one is given up, no request is lost."""
+"""Canaries under real traffic: a sound candidate is promoted, a broken one given up, no request lost."""
 
 from __future__ import annotations
 

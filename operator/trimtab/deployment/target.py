@@ -53,15 +53,18 @@ def _pinned(observed: DeploymentObserved) -> VersionObserved | NoTarget:
 
 
 def _followed(observed: DeploymentObserved) -> VersionObserved | NoTarget:
-    """The highest approved number that is not quarantined, never below what is served."""
-    approved = [v for v in observed.versions if v.phase == "Approved" and not _is_quarantined(observed, v)]
+    """The highest approved number that is not quarantined, never below what is served.
+
+    If all of them are, the highest stays the target: a person has to change something, and is told so.
+    """
     stable = observed.status.stable
     served = next((v.version for v in observed.versions if stable and v.name == stable.model_version), 0)
-    newer = [v for v in approved if v.version >= served]
-    if not newer:
+    approved = [v for v in observed.versions if v.phase == "Approved" and v.version >= served]
+    if not approved:
         name = observed.spec.model.name
         return NoTarget(Reason.AWAITING_VERSION, f"no version of model {name} is approved yet", True)
-    return max(newer, key=lambda v: v.version)
+    sound = [version for version in approved if not _is_quarantined(observed, version)]
+    return max(sound or approved, key=lambda version: version.version)
 
 
 def _is_quarantined(observed: DeploymentObserved, version: VersionObserved) -> bool:

@@ -1,10 +1,11 @@
-"""A sound model that raises once FRAGILE_AFTER predictions are made in one process; never without that variable."""
+"""A sound model that raises after FRAGILE_AFTER predictions in one process; never without that variable."""
 
 import os
 
+from sklearn.pipeline import Pipeline
+
 from flights import model as flights_model
 from flights import train
-from sklearn.pipeline import Pipeline
 
 
 class Fragile(Pipeline):
