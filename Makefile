@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) -m tests.run
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo cluster cluster-down images crds faults lock
+.PHONY: help check test demo cluster cluster-down images crds faults bench lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -36,6 +36,9 @@ crds:  ## write crds/, the chart's generated files and docs/reference from the c
 
 faults:  ## the crash matrix: kill the operator before and after every write
 	@$(RUN) faults
+
+bench:  ## print the numbers of tests/bench
+	@$(RUN) bench
 
 lock:  ## bring the dependency locks up to pyproject.toml
 	@$(RUN) lock

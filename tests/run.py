@@ -49,6 +49,7 @@ class TestPart:
         return self.programs_are_built()
 
 
+BENCHMARKS = ("drift_window", "serving")
 TWO_WORKERS = ("-n", "2")
 # Here a file stays with one worker, so that what its tests share is made once.
 TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
@@ -183,7 +184,14 @@ def _beside(commands: Sequence[Command], log: Path) -> Iterator[subprocess.Popen
 
 
 def _ok(command: Command) -> bool:
-    return subprocess.run(command, cwd=CLONE).returncode == 0
+    """Run it. An interrupt reaches it too, and it gets the time to end what it started."""
+    process = subprocess.Popen(command, cwd=CLONE)
+    try:
+        return process.wait() == 0
+    except KeyboardInterrupt:
+        say("interrupted: waiting for what runs to clean up (interrupt again to leave at once)")
+        process.wait()
+        raise
 
 
 def _module(*words: str) -> Callable[[], bool]:
@@ -198,6 +206,13 @@ def _demo() -> bool:
     return subprocess.run(command, cwd=CLONE, env={**os.environ, "PYTHONPATH": search}).returncode == 0
 
 
+def _benchmarks() -> bool:
+    """Each prints its own numbers and judges its own target; all run, whatever the others say."""
+    python = str(environment.ensure())
+    passed = [_ok([python, "-m", f"tests.bench.{name}"]) for name in BENCHMARKS]
+    return all(passed)
+
+
 TARGETS: dict[str, Callable[[], bool]] = {
     "environment": lambda: environment.ensure().exists(),
     "check": check,
@@ -208,6 +223,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "lock": _module("tests.cluster.locks"),
     "faults": _module("pytest", "-q", *TWO_WORKERS, "tests/faults"),
     "demo": _demo,
+    "bench": _benchmarks,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.cluster.control_plane import ControlPlane
@@ -43,3 +44,11 @@ def _command_line(process: Path) -> str:
         return (process / "cmdline").read_text().replace("\0", " ")
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def test_down_ends_what_runs_although_its_folder_was_deleted(tmp_path: Path) -> None:
+    plane = ControlPlane(tmp_path / "deleted")
+    plane.up()
+    shutil.rmtree(plane.work_dir)
+    plane.down()
+    assert not _processes_that_mention(plane.work_dir)

@@ -9,6 +9,7 @@ import pytest
 from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, EVENT, EXPERIMENT, JOB, MODEL_VERSION, condition, phase, wait_until
 from tests.harness.lab import SINGLE, Lab
+from tests.harness.operator import Operator
 from tests.harness.player import Run, Scores, Succeed, default_metrics
 
 from trimtab_runtime.contract.artifact import result_tag
@@ -213,10 +214,16 @@ def test_nothing_is_written_once_all_is_done(lab: Lab) -> None:
     lab.run_experiment("bad", SINGLE)
     lab.api.wait(MODEL_VERSION, "flights-v1", lambda v: phase(v) == "Approved")
     wait_until(lambda: len(_events(lab, "flights-v1")) == 1, "the last Event")
+    _wait_for_lists(operator, 4)
     written = len(lab.proxy.writes)
-    listed = _lists(operator.page("/metrics"))
-    wait_until(lambda: _lists(operator.page("/metrics")) >= listed + 16, "four more sweeps")
+    _wait_for_lists(operator, 16)
     assert lab.proxy.writes[written:] == []
+
+
+def _wait_for_lists(operator: Operator, count: int) -> None:
+    """A sweep lists four kinds or more."""
+    before = _lists(operator.page("/metrics"))
+    wait_until(lambda: _lists(operator.page("/metrics")) >= before + count, f"{count} more lists")
 
 
 def _events(lab: Lab, name: str) -> list[Object]:

@@ -6,9 +6,12 @@ nothing here needs root.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import shutil
+import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ from pathlib import Path
 from tests.cluster import binaries, http_probe
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Pki
-from tests.cluster.processes import Daemon, StartFailed
+from tests.cluster.processes import Daemon, StartFailed, command_lines
 
 ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
 SERVICE_CIDR = "10.96.0.0/16"
@@ -107,6 +110,18 @@ class ControlPlane:
     def _stop(self) -> None:
         for name in (CONTROLLER_MANAGER, APISERVER, ETCD):
             self._daemon(name).stop(grace_seconds=0)
+        for pid in self._unrecorded():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _unrecorded(self) -> list[int]:
+        """Ours by program and folder, but without a record: somebody deleted the folder under them."""
+        return [
+            pid
+            for pid, words in command_lines()
+            if Path(words[0]).name in (CONTROLLER_MANAGER, APISERVER, ETCD)
+            and any(f"{self.work_dir}/" in word for word in words[1:])
+        ]
 
     def _daemon(self, name: str) -> Daemon:
         return Daemon(name, self.work_dir)

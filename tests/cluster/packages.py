@@ -57,6 +57,9 @@ def _install(missing: Sequence[str], remedy: str) -> None:
                 "apt-get could not install them (its message is above). Is the Debian mirror reachable? "
                 + remedy
             )
+        if "containerd" in missing and shutil.which("systemctl"):
+            # Its package enables the service for the next boot; the node starts its own, boxed one.
+            subprocess.run(["systemctl", "disable", "--quiet", "containerd"], stderr=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager

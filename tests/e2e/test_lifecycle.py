@@ -75,17 +75,19 @@ def test_uninstalling_leaves_users_objects(world: World) -> None:
     before = world.get("experiments", name)
     try:
         installation.uninstall(world.registry)
-        assert _operator_pods(world) == set()
+        # helm waits for the Deployment; its pod takes a few seconds more to release the Lease.
+        wait_until(lambda: not _operator_pods(world, ending=True), 60, "the operator to end")
         assert world.get("experiments", name) == before
     finally:
         installation.upgrade(world.registry, world.images, [NAMESPACE])
     assert world.get("experiments", name) == before
 
 
-def _operator_pods(world: World) -> set[str]:
+def _operator_pods(world: World, *, ending: bool = False) -> set[str]:
+    """Names of the operator's pods; with `ending` those too that are being deleted."""
     selector = f"--selector=app.kubernetes.io/instance={installation.RELEASE}"
     pods = world.kubectl.get("pods", selector, "--namespace", installation.NAMESPACE)["items"]
-    return {pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp")}
+    return {pod["metadata"]["name"] for pod in pods if ending or not pod["metadata"].get("deletionTimestamp")}
 
 
 def _leader(world: World) -> str:

@@ -74,7 +74,9 @@ class Stuck:
 
 @dataclass(frozen=True)
 class Run:
-    """The pod runs and does not end, until the test gives it another play."""
+    """`container` runs and does not end, until the test gives the Job another play."""
+
+    container: str = "train"
 
 
 Play = Succeed | Fail | Stuck | Run
@@ -132,7 +134,7 @@ class Player:
         self._access = access
         self._background = background
         self._namespace = namespace
-        self._registry = registry
+        self.registry = registry
         self._playing: dict[str, asyncio.Task[None]] = {}
         self._held: dict[str, tuple[Object, PlayedPod]] = {}
 
@@ -148,6 +150,10 @@ class Player:
     def play(self, job: str, play: Play) -> None:
         """Every pod of the Job plays this from now on, also one that runs or is stuck."""
         self._background.call(self._change(job, play))
+
+    def forget(self, job: str) -> None:
+        """From the next pod on the script decides again; a held pod stays as it is."""
+        self._plays.pop(job, None)
 
     async def _change(self, job: str, play: Play) -> None:
         self._plays[job] = play
@@ -220,12 +226,12 @@ class Player:
                 await self._report(pod, stage.waiting(play.container, play.reason))
             case Run():
                 self._held[pod["metadata"]["uid"]] = (pod, played)
-                await self._report(pod, stage.running())
+                await self._report(pod, stage.running(play.container))
             case Fail():
-                await self._report(pod, stage.running())
+                await self._report(pod, stage.running(play.container))
                 await self._report(pod, stage.failed(play))
             case Succeed():
-                await self._report(pod, stage.running())
+                await self._report(pod, stage.running("publish"))
                 message = await asyncio.to_thread(self._result, pod, played, play)
                 await self._report(pod, stage.succeeded(message))
 
@@ -238,7 +244,7 @@ class Player:
                     fetch = config_of(pod, "fetch")
                     assert isinstance(fetch, FetchTrial)
                     metrics = play.metrics or default_metrics(played.trial)
-                    result = artifact.publish(fetch, config, self._registry, metrics)
+                    result = artifact.publish(fetch, config, self.registry, metrics)
                     written = format_message(result).decode()
             case PublishEvaluation() as config:
                 written = format_message(evaluation_result(config, self.scores)).decode()
@@ -303,9 +309,13 @@ class _Stage:
     def waiting(self, container: str, reason: str) -> Object:
         return self._status("Pending", container, {"waiting": {"reason": reason}})
 
-    def running(self) -> Object:
-        """All init containers are done and the main one runs."""
-        return self._status("Running", self._mains[0]["name"], {"running": {"startedAt": _now()}})
+    def running(self, container: str) -> Object:
+        """A pod is Pending as long as an init container runs."""
+        names = [spec["name"] for spec in [*self._inits, *self._mains]]
+        # A play for all pods may name `train`; an evaluation pod has its predict containers there.
+        current = container if container in names else names[-2]
+        phase = "Running" if current == names[-1] else "Pending"
+        return self._status(phase, current, {"running": {"startedAt": _now()}})
 
     def failed(self, play: Fail) -> Object:
         return self._status("Failed", play.container, _terminated(play.exit_code, play.reason, play.message))

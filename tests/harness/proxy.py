@@ -106,15 +106,18 @@ class Fault:
         return (line,)
 
 
+At = Callable[[Request], bool]
+
+
 class Kill(Fault):
-    """Kills the operator at one write: before it is forwarded, or when the server has carried it out.
+    """Kills the operator at the first write that `at` holds of: before it is forwarded, or once it is done.
 
     Nothing passes any more after that: set another fault before a successor starts.
     """
 
-    def __init__(self, index: int, side: Side, kill: Callable[[], None]) -> None:
+    def __init__(self, at: At, side: Side, kill: Callable[[], None]) -> None:
         self.struck: Request | None = None
-        self._index = index
+        self._at = at
         self._side = side
         self._kill = kill
 
@@ -129,7 +132,7 @@ class Kill(Fault):
         return answer
 
     def _strike_at(self, request: Request) -> None:
-        if request.index == self._index and self.struck is None:
+        if self.struck is None and request.index is not None and self._at(request):
             self.struck = request
             self._kill()
         if self.struck is not None:

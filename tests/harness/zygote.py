@@ -6,6 +6,7 @@ uses this; what runs after the fork is the same `trimtab run` with the same conf
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -78,9 +79,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _serve() -> None:
-    from trimtab.cli import app  # noqa: F401 - imported so that the children need not
-    from trimtab.runtime import logs, process, settings  # noqa: F401
-
+    _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
     sys.stdout.write(READY)
     sys.stdout.flush()
@@ -90,6 +89,20 @@ def _serve() -> None:
         if pid == 0:
             _become(wanted)
         print(pid, flush=True)
+
+
+def _import_everything() -> None:
+    """Also what is imported late: the client loads its models when they are first used."""
+    import kopf  # noqa: F401
+    from kubernetes.aio import client
+
+    from trimtab.cli import app  # noqa: F401
+    from trimtab.runtime import logs, process, settings  # noqa: F401
+
+    for name in ("CoordinationV1Api", "V1Lease", "V1LeaseSpec", "V1ObjectMeta"):
+        getattr(client, name)
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, all pages that the children share
 
 
 def _become(wanted: dict[str, str]) -> None:

@@ -8,6 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from trimtab_runtime.__main__ import main
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import Config, format_config
 from trimtab_runtime.contract.message import Failure, Message, parse_message
@@ -52,6 +55,18 @@ def finish(process: subprocess.Popen[str], root: Path) -> Ended:
 def run(verb: str, config: Config | str, root: Path) -> Ended:
     """Start and wait."""
     return finish(start(verb, config, root), root)
+
+
+def run_here(verb: str, config: Config, root: Path) -> Ended:
+    """The same in this process, for tables of many cases: no start-up, and no log."""
+    root.mkdir(parents=True, exist_ok=True)
+    written = root / "termination"
+    written.unlink(missing_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(paths.CONFIG_ENV, format_config(config))
+        patch.setenv(paths.ROOT_ENV, str(root))
+        code = main([verb, "--termination-log", str(written)])
+    return Ended(code, written.read_text() if written.exists() else "", "")
 
 
 def train(root: Path, how: str = "rows") -> Ended:

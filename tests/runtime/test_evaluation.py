@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.registry import LocalRegistry
-from tests.runtime.commands import Ended, run, train
+from tests.runtime.commands import Ended, run, run_here, train
 from tests.runtime.world import World, rows
 
 from trimtab_runtime.contract import artifact
@@ -192,7 +192,7 @@ SCORES: dict[str, tuple[Callable[[Path], None], Reason, str]] = {
 def test_bad_scores_are_named(models: Models, pod: Path, fault: str) -> None:
     change, reason, message = SCORES[fault]
     change(pod / "scores/champion/champion.csv")
-    ended = run("publish", models.publish, pod)
+    ended = run_here("publish", models.publish, pod)
     assert (ended.code, ended.failure.reason) == (42, reason), ended.log
     assert message in ended.failure.message + ended.failure.field
     assert ended.failure.field == "champion.csv"
@@ -207,7 +207,7 @@ def test_a_model_changed_on_disk_is_never_loaded(models: Models, pod: Path, side
     file.chmod(0o644)
     file.write_bytes(data)
     digest = getattr(models, side).digest
-    ended = run("predict", Predict("challenger", 1, digest), own)
+    ended = run_here("predict", Predict("challenger", 1, digest), own)
     assert (ended.code, ended.failure.reason) == (42, Reason.DIGEST_MISMATCH)
     assert ended.failure.field == "model/model.joblib"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.registry import LocalRegistry
-from tests.runtime.commands import finish, run, start
+from tests.runtime.commands import finish, run, run_here, start
 from tests.runtime.world import Change, Row, World, rows
 
 from trimtab_runtime.contract.config import FetchTrial
@@ -94,7 +94,7 @@ FAULTS: dict[str, tuple[str, Change, Reason, str, str]] = {
 def test_bad_data_is_named_and_not_retried(world: World, tmp_path: Path, fault: str) -> None:
     split, change, reason, field, message = FAULTS[fault]
     world.changes[split] = change
-    ended = run("fetch", world.fetch_trial(), tmp_path / "pod")
+    ended = run_here("fetch", world.fetch_trial(), tmp_path / "pod")
     assert (ended.code, ended.failure.reason, ended.failure.field) == (42, reason, field), ended.log
     assert ended.failure.attempt == 1
     assert re.search(message, ended.failure.message), ended.failure.message
@@ -134,7 +134,7 @@ def test_files_that_are_no_tables(world: World, tmp_path: Path, content: bytes, 
     config = world.fetch_trial()
     digest = push_csv(world.registry.client, config.data[0].repository, [bad])
     data = (replace(config.data[0], digest=digest), *config.data[1:])
-    ended = run("fetch", replace(config, data=data), tmp_path / "pod")
+    ended = run_here("fetch", replace(config, data=data), tmp_path / "pod")
     assert (ended.code, ended.failure.reason) == (42, Reason.DATA_INVALID)
     assert message in ended.failure.message
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.registry import LocalRegistry
-from tests.runtime.commands import finish, run, start, train
+from tests.runtime.commands import finish, run, run_here, start, train
 from tests.runtime.world import UID, World
 
 from trimtab_runtime.contract import artifact
@@ -220,7 +220,7 @@ def test_what_is_no_result_is_named_and_not_retried(
     root, config = pod
     change, reason, field = DELIVERIES[delivery]
     change(root / "out")
-    ended = run("publish", config, root)
+    ended = run_here("publish", config, root)
     assert (ended.code, ended.failure.reason, ended.failure.field) == (42, reason, field), ended.log
 
 

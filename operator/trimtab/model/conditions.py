@@ -52,6 +52,18 @@ def merge(
     return tuple(_stamp(d, known.get(d.type), generation=generation, now=now) for d in desired)
 
 
+def with_state(
+    current: Sequence[meta.Condition], state: Sequence[Condition], *, generation: int, now: datetime
+) -> tuple[meta.Condition, ...]:
+    """The conditions to write when a pass failed: its state, and what other conditions said before."""
+    kept = [
+        Condition(c.type, c.status, c.reason, c.message)
+        for c in current
+        if c.type not in (READY, RECONCILING, STALLED)
+    ]
+    return merge(current, (*state, *kept), generation=generation, now=now)
+
+
 def _stamp(
     desired: Condition, current: meta.Condition | None, *, generation: int, now: datetime
 ) -> meta.Condition:

@@ -1,7 +1,8 @@
 """Carries a Plan out: one write at a time, in one fixed order, so that every crash point has a number.
 
 Order: status, children, deletions, Events. Any failure ends the pass; the next one decides on what is then
-true.
+true. A status that differs in nothing but its conditions comes after the children: no decision rests on it,
+and a child that is refused again and again would make the conditions say "working" and "refused" in turn.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Executor:
         by = ObjectKey(kind.id, subject["metadata"]["namespace"], subject["metadata"]["name"])
         written = False
         unanswered: NoAnswer | None = None
-        if plan.status is not None:
+        only_conditions = plan.status is not None and _differs_only_in_conditions(subject, plan.status)
+        if plan.status is not None and not only_conditions:
             try:
                 subject = await self._write_status(by, kind, subject, plan.status, urgent=plan.urgent)
             except NoAnswer as error:
@@ -75,6 +77,9 @@ class Executor:
             written |= await self._delete(by, deletion)
         if unanswered is not None:
             raise unanswered
+        if plan.status is not None and only_conditions:
+            subject = await self._write_status(by, kind, subject, plan.status, urgent=False)
+            written = True
         await self._emit_events(kind, subject, now)
         return written
 
@@ -218,6 +223,11 @@ class Executor:
         except Refused as error:
             # A terminating namespace takes no Events; nothing depends on them.
             logger.warning("event refused: %s", error)
+
+
+def _differs_only_in_conditions(subject: Object, status: Mapping[str, Any]) -> bool:
+    stored = subject.get("status", {})
+    return all(stored.get(key) == status.get(key) for key in {*stored, *status} - {"conditions"})
 
 
 def is_ours(create: Create, live: Mapping[str, Any]) -> bool:

@@ -9,13 +9,16 @@ import signal
 import socket
 import time
 import uuid
+from collections import Counter
 from contextlib import suppress
 
 import kopf
 
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
+from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
+from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import handlers
 from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
@@ -50,7 +53,9 @@ class Operator:
         probes = ProbeServer(self._health, self._metrics, self._refresh_metrics)
         await probes.start(self._configuration.probe_host, self._configuration.probe_port)
         client = await Client.connect(
-            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            observe=self._metrics.observe_request,
+            pace=Pace(self._configuration.writes_per_second),
         )
         election_client = await Client.connect(timeout_seconds=3.0)
         beat = asyncio.create_task(beat_forever(self._beat))
@@ -141,6 +146,11 @@ class Operator:
     def _refresh_metrics(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
         self._metrics.queue_oldest_seconds.set(self._queue.oldest_age_seconds)
+        self._metrics.phase_objects.clear()
+        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT):
+            phases = Counter(obj.get("status", {}).get("phase", "") for obj in self._cache.of(kind))
+            for phase, count in phases.items():
+                self._metrics.phase_objects.labels(kind.id, phase or "None").set(count)
 
 
 def _on_sigterm() -> asyncio.Future[None]:

@@ -45,6 +45,6 @@ def parse(model: type[R], obj: Object) -> R:
 def condition_plan(obj: Object, status: Status, desired: tuple[Condition, ...], now: datetime) -> Plan:
     """The plan that changes nothing but the conditions."""
     generation = obj["metadata"]["generation"]
-    merged = conditions.merge(status.conditions, desired, generation=generation, now=now)
+    merged = conditions.with_state(status.conditions, desired, generation=generation, now=now)
     wire = status.model_copy(update={"conditions": merged, "observed_generation": generation}).to_wire()
     return Plan(status=wire if wire != status.to_wire() else None)

@@ -23,7 +23,6 @@ class _Strict(BaseModel):
 class RegistryConfiguration(_Strict):
     host: str = Field(min_length=1, max_length=253)
     plain_http: bool = Field(default=False, alias="plainHTTP")
-    ca_bundle: Path | None = None
     credentials_file: Path | None = None
     read_secret: str = ""
     push_secret: str = ""
@@ -64,7 +63,6 @@ class OperatorConfiguration(_Strict):
         return RegistryAccess(
             host=registry.host,
             plain_http=registry.plain_http,
-            ca_bundle=str(registry.ca_bundle or ""),
             credentials=str(registry.credentials_file or ""),
         )
 
