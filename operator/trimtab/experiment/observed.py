@@ -68,8 +68,8 @@ class VersionObserved:
     digest: str
     image: str
     approved: bool
-    quarantined: bool
     experiment_uid: str
+    quarantined: bool = False
 
 
 @dataclass(frozen=True)
