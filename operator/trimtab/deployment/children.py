@@ -42,11 +42,16 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     stable, candidate = status.stable, status.candidate
     if stable is None:
         return Wanted(Pair(0, replicas), Traffic(candidate.revision) if candidate else None)
-    if candidate is None or status.abort is not None:
+    if status.abort is not None:
         return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, candidate))
+    if candidate is None or weight == 0:
+        # Nobody is in a hurry: a stable side that had shrunk gets its pods back before it gets all traffic.
+        full = ready(observed, stable) >= replicas
+        return Wanted(Pair(replicas, 0), Traffic(stable.revision, both=is_split(observed) and not full))
     if weight >= 100:
         # The candidate grows to full size beside stable; the roles swap when it is there.
-        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both=is_split(observed)))
+        both = is_split(observed) and not third_pods(observed, status)
+        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both))
     target = pair(replicas, weight)
     return Wanted(target, Traffic(stable.revision, both=may_split(observed, status, target)))
 
@@ -54,11 +59,9 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
 def may_split(observed: DeploymentObserved, status: DeploymentStatus, target: Pair) -> bool:
     """Whether both sides may have traffic: the candidate has its pods, and nobody else has any."""
     candidate = status.candidate
-    if candidate is None or status.stable is None:
+    if candidate is None or status.stable is None or third_pods(observed, status):
         return False
-    if is_split(observed):
-        return True
-    return ready(observed, candidate) >= target.candidate and not third_pods(observed, status)
+    return is_split(observed) or ready(observed, candidate) >= target.candidate
 
 
 def third_pods(observed: DeploymentObserved, status: DeploymentStatus) -> bool:
