@@ -53,7 +53,13 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
         both = is_split(observed) and not third_pods(observed, status)
         return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both))
     target = pair(replicas, weight)
-    return Wanted(target, Traffic(stable.revision, both=may_split(observed, status, target)))
+    both = may_split(observed, status, target) or _still_needs_both(observed, stable, target)
+    return Wanted(target, Traffic(stable.revision, both))
+
+
+def _still_needs_both(observed: DeploymentObserved, stable: Side, target: Pair) -> bool:
+    """Whether a superseded candidate still carries what stable has no pods for yet."""
+    return is_split(observed) and ready(observed, stable) < target.stable
 
 
 def may_split(observed: DeploymentObserved, status: DeploymentStatus, target: Pair) -> bool:
