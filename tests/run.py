@@ -53,10 +53,12 @@ BENCHMARKS = ("drift_window", "serving")
 TWO_WORKERS = ("-n", "2")
 # Here a file stays with one worker, so that what its tests share is made once.
 TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
+# A matrix runs two cases at a time by itself, on one control plane, and prints its counts.
+MATRIX = ("-s",)
 TEST_PARTS = (
     TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
-    TestPart("tests/faults", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
+    TestPart("tests/faults", MATRIX, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/chart", (), (binaries.HELM,)),
     TestPart("tests/e2e", ("--durations=10",), binaries.NEEDED_BY_TESTS),
 )
@@ -221,7 +223,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "cluster-down": _module("tests.cluster", "down"),
     "images": _module("tests.cluster", "images"),
     "lock": _module("tests.cluster.locks"),
-    "faults": _module("pytest", "-q", *TWO_WORKERS, "tests/faults"),
+    "faults": _module("pytest", "-q", *MATRIX, "tests/faults"),
     "demo": _demo,
     "bench": _benchmarks,
 }

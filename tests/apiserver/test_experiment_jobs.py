@@ -190,7 +190,7 @@ def test_a_version_slipped_in_under_our_number_is_not_adopted(lab: Lab, lineage:
     if lineage == "copied":
         edits["spec.lineage.experiment"] = {"name": "flights", "uid": created["metadata"]["uid"]}
     lab.proxy.fault = TakeTheNumber(lab, edits)
-    lab.run_operator()
+    lab.run_operator(sweepSeconds=1)
     done = lab.ended()
     assert phase(done) == "Succeeded"
     assert done["status"]["result"] == {"reserved": 2, "modelVersion": "flights-v2"}

@@ -15,7 +15,7 @@ from tests.cluster.kubectl import Kubectl, KubectlFailed
 from tests.cluster.node_files import ETCD_PEER_PORT, ETCD_PORT, NODE_NAME, NodeFiles
 from tests.cluster.processes import Daemon
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from tests.cluster import provider
+from tests.cluster.addresses import Addresses
+from tests.cluster.box import KUBELET_SYSCTLS
 from tests.cluster.images import BuiltImage
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.local import LocalCluster
@@ -88,16 +90,16 @@ def second(tmp_path: Path) -> Iterator[LocalCluster]:
 
 @only_local
 def test_two_run_side_by_side_and_down_leaves_nothing(cluster: Cluster, second: LocalCluster) -> None:
-    before = _machine_state()
+    settings = _kernel_settings()
     second.up()
     addresses = second.addresses
     assert addresses is not None
+    assert _traces(second, addresses)
     uids = [c.kubectl.get("namespace", "kube-system")["metadata"]["uid"] for c in (cluster, second)]
     assert uids[0] != uids[1]
     second.down()
-    assert _machine_state() == before
-    assert not second.state.exists()
-    assert not [words for _, words in command_lines() if any(str(second.state) in word for word in words)]
+    assert _traces(second, addresses) == []
+    assert _kernel_settings() == settings
 
 
 @only_local
@@ -117,13 +119,19 @@ def test_up_brings_a_killed_daemon_and_a_killed_node_back(second: LocalCluster) 
     assert second.kubectl.get("nodes")["items"][0]["metadata"]["name"] == "node"
 
 
-def _machine_state() -> dict[str, object]:
-    """What a cluster could leave behind on the machine."""
-    kernel = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
-    return {
-        "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
-        "routes": Path("/proc/net/route").read_text(),
-        "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
-        "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").rglob("trimtab*")),
-        "settings": json.dumps({name: Path("/proc/sys", name).read_text() for name in kernel}),
-    }
+def _traces(cluster: LocalCluster, addresses: Addresses) -> list[str]:
+    """What is on the machine of exactly this cluster (others may come and go meanwhile)."""
+    state = str(cluster.state)
+    routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [
+        *(str(link) for link in Path("/sys/class/net").glob(addresses.link)),
+        *(route for route in routes if f" dev {addresses.link} " in f"{route} "),
+        *(line for line in Path("/proc/self/mounts").read_text().splitlines() if state in line),
+        *(str(group) for group in Path("/sys/fs/cgroup").glob(f"**/{addresses.cgroup}")),
+        *(" ".join(words) for _, words in command_lines() if any(state in word for word in words)),
+        *([state] if cluster.state.exists() else []),
+    ]
+
+
+def _kernel_settings() -> dict[str, str]:
+    return {name: Path("/proc/sys", name).read_text() for name in KUBELET_SYSCTLS}

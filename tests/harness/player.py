@@ -273,7 +273,7 @@ def config_of(pod: Mapping[str, Any], container: str) -> Config:
 
 
 def evaluation_result(config: PublishEvaluation, scores: Scores) -> EvaluationResult:
-    compared = ()
+    compared: tuple[Comparison, ...] = ()
     if config.has_champion:
         compared = tuple(_compare(name, scores) for name in sorted(scores.challenger))
     return EvaluationResult(

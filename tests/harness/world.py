@@ -59,7 +59,7 @@ def differences(expected: Any, found: Any, path: str = "") -> list[str]:
 
 
 def _is_ours(obj: Object) -> bool:
-    return obj["metadata"]["name"] != "kube-root-ca.crt"
+    return bool(obj["metadata"]["name"] != "kube-root-ca.crt")
 
 
 def _replacements(objects: Sequence[Object]) -> dict[str, str]:

@@ -68,8 +68,8 @@ class Generator:
             await self._send_all(session, labels, duration_seconds)
             await asyncio.gather(*self._in_flight)
             if labels and posting:
-                await _cancel(posting)
-                await labels.finish()
+                labels.close()
+                await posting
         return self.summary()
 
     def summary(self) -> dict[str, Any]:
@@ -202,9 +202,3 @@ def _read_answer(body: bytes) -> tuple[str, str | None]:
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -33,6 +34,7 @@ class LabelReturn:
         self._delay_seconds = delay_seconds
         self._counts = counts
         self._due: deque[_Due] = deque()
+        self._closing = asyncio.Event()
 
     def add(self, token: str, label: int) -> None:
         """The label of an answer that has just arrived."""
@@ -40,17 +42,23 @@ class LabelReturn:
         self._due.append(_Due(now + self._delay_seconds, token, label))
 
     async def run(self, every_seconds: float) -> None:
-        """Post what is due, every so often, until cancelled."""
-        while True:
-            await asyncio.sleep(every_seconds)
-            await self._post_due()
+        """Post what is due, every so often; after `close` the rest, each label when it is due.
 
-    async def finish(self) -> None:
-        """Post the rest, each label when it is due."""
+        Never cancelled: a post under way would be taken by the server and counted by nobody here.
+        """
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_seconds):
+                    await self._closing.wait()
+            await self._post_due()
         while self._due:
             last = self._due[-1].at_seconds
             await asyncio.sleep(max(0.0, last - asyncio.get_running_loop().time()))
             await self._post_due()
+
+    def close(self) -> None:
+        """No more labels are added; `run` ends when the last one is through."""
+        self._closing.set()
 
     async def _post_due(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -17,7 +17,7 @@ from tests.runtime.world import CONTRACT, World
 
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.counts import ServerCounts
-from trimtab_runtime.contract.data import TRIAL_SPLITS
+from trimtab_runtime.contract.data import SPLITS, TRIAL_SPLITS
 from trimtab_runtime.contract.serving import WARMUP
 from trimtab_runtime.contract.token import parse_token
 
@@ -43,7 +43,8 @@ def trained_model(root: Path, how: str) -> ServeModel:
     """A pod's folder with a model of `world`'s data."""
     (root / "csv").mkdir()
     world = World(None, root / "csv", "served")  # type: ignore[arg-type]  # no registry is needed
-    write_inputs(root, CONTRACT, {split: world.path(split) for split in TRIAL_SPLITS}, {"leaves": "8"})
+    files = {split: world.path(split) for split in SPLITS}
+    write_inputs(root, CONTRACT, {split: files[split] for split in TRIAL_SPLITS}, {"leaves": "8"})
     ended = train(root, how)
     assert ended.code == 0, ended.log
     return assemble(root)

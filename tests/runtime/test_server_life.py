@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from tests.load.generator import Generator, Load
+from tests.load.rows import DATATYPES, Input, read_pool
 from tests.runtime.model_folder import (
     START_SECONDS,
     RunningServer,
@@ -193,6 +196,33 @@ def test_a_drain_ends_when_clients_are_gone_and_their_counts_were_scraped(server
     assert server.stop() == 0
 
 
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_no_request_fails_while_a_pod_drains(server: RunningServer, keep_alive: bool) -> None:
+    """Clients that still find the pod are served, with labels, and everything sent was counted."""
+    inputs = [Input(name, DATATYPES[kind]) for name, (kind, _) in ROW.items()]
+    pool = read_pool(server.root / "csv/evaluation.csv", inputs, "late")
+    load = Load(server.url, "flights", 20.0, keep_alive=keep_alive, label_delay_seconds=0.2)
+    before, generator = server.page(), Generator(load, pool)
+    running = asyncio.create_task(generator.run())
+    await asyncio.to_thread(wait_until, lambda: server.page().since(before).requests() > 20)
+    draining = await asyncio.to_thread(Draining, server, 60)
+    drained_at = server.page()
+    await asyncio.to_thread(wait_until, lambda: server.page().since(drained_at).requests() > 40)
+    assert not draining.is_over
+    generator.stop()
+    summary = await running
+    while not draining.is_over:
+        await asyncio.to_thread(server.page)
+    assert draining.answer == {"drained": True, "connections": 0}
+    counts = server.page().since(before)
+    assert summary["total"]["failed"] == 0, summary["firstFailures"]
+    assert summary["total"]["sent"] == counts.requests("2xx") == counts.rows() == counts.requests()
+    assert summary["labels"]["accepted"] == sum(counts.feedback().values()) == counts.rows()
+    assert counts.error_connections() == 0
+    if not keep_alive:
+        assert counts.connections() == counts.requests()
+
+
 def test_a_drain_ends_when_its_time_is_over(server: RunningServer) -> None:
     with requests.Session() as session:
         assert session.post(server.infer_url, json=body(), timeout=5).ok
@@ -202,8 +232,8 @@ def test_a_drain_ends_when_its_time_is_over(server: RunningServer) -> None:
     assert 3 <= draining.seconds < 10
 
 
-@pytest.mark.parametrize("query", ["", "?seconds=", "?seconds=ten", "?seconds=-1", "?seconds=1e9", "?s=3"])
-def test_a_drain_without_a_time_is_refused(server: RunningServer, query: str) -> None:
-    answer = requests.get(f"{server.url}/drain{query}", timeout=5)
-    assert answer.status_code == 400 and "seconds" in answer.json()["error"]
+def test_a_drain_without_a_time_is_refused(server: RunningServer) -> None:
+    for query in ("", "?seconds=", "?seconds=ten", "?seconds=-1", "?seconds=1e9", "?s=3"):
+        answer = requests.get(f"{server.url}/drain{query}", timeout=5)
+        assert answer.status_code == 400 and "seconds" in answer.json()["error"], query
     assert not _closes(server.infer(ROW))

@@ -43,29 +43,26 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     if stable is None:
         return Wanted(Pair(0, replicas), Traffic(candidate.revision) if candidate else None)
     if status.abort is not None:
-        return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, candidate))
-    if candidate is None or weight == 0:
-        # Nobody is in a hurry: a stable side that had shrunk gets its pods back before it gets all traffic.
-        full = ready(observed, stable) >= replicas
-        return Wanted(Pair(replicas, 0), Traffic(stable.revision, both=is_split(observed) and not full))
+        return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, 1))
+    if candidate is None:
+        return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, replicas))
     if weight >= 100:
         # The candidate grows to full size beside stable; the roles swap when it is there.
         both = is_split(observed) and not third_pods(observed, status)
         return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both))
     target = pair(replicas, weight)
-    both = may_split(observed, status, target) or _still_needs_both(observed, stable, target)
-    return Wanted(target, Traffic(stable.revision, both))
-
-
-def _still_needs_both(observed: DeploymentObserved, stable: Side, target: Pair) -> bool:
-    """Whether a superseded candidate still carries what stable has no pods for yet."""
-    return is_split(observed) and ready(observed, stable) < target.stable
+    if may_split(observed, status, target):
+        return Wanted(target, Traffic(stable.revision, both=True))
+    return Wanted(target, _traffic_back(observed, stable, replicas))
 
 
 def may_split(observed: DeploymentObserved, status: DeploymentStatus, target: Pair) -> bool:
-    """Whether both sides may have traffic: the candidate has its pods, and nobody else has any."""
+    """Whether both sides may have traffic: the candidate has its pods, and nobody else has any.
+
+    A superseded candidate may have left the Service split: its pods must go before the next one has traffic.
+    """
     candidate = status.candidate
-    if candidate is None or status.stable is None or third_pods(observed, status):
+    if candidate is None or status.stable is None or target.candidate == 0 or third_pods(observed, status):
         return False
     return is_split(observed) or ready(observed, candidate) >= target.candidate
 
@@ -144,11 +141,14 @@ def _shrink(
     return [Scale(WORKLOAD, workload.body, size)]
 
 
-def _traffic_back(observed: DeploymentObserved, stable: Side, candidate: Side | None) -> Traffic:
-    """All traffic to stable, once it has a ready pod; until then nobody loses the pods that answer."""
-    if ready(observed, stable) == 0 and serving(observed, candidate) > 0:
-        return Traffic(stable.revision, both=True)
-    return Traffic(stable.revision)
+def _traffic_back(observed: DeploymentObserved, stable: Side, floor: int) -> Traffic:
+    """All traffic to stable once it has ``floor`` ready pods; until then nobody loses the pods that answer.
+
+    It only waits: a Service that selects stable alone is never widened here.
+    """
+    others = sum(w.serving_pods for revision, w in observed.workloads.items() if revision != stable.revision)
+    waits = is_split(observed) and ready(observed, stable) < floor and others > 0
+    return Traffic(stable.revision, both=waits)
 
 
 def is_split(observed: DeploymentObserved) -> bool:

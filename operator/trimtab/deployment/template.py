@@ -7,9 +7,9 @@ from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.model import names, pods
-from trimtab.model.pods import mount, own_container, scratch
+from trimtab.model.pods import config_env, literal_env, mount, own_container, scratch
 from trimtab_runtime.contract import paths
-from trimtab_runtime.contract.config import FetchModel, ServeModel, format_config
+from trimtab_runtime.contract.config import FetchModel, ServeModel
 from trimtab_runtime.contract.result import ModelPin
 
 RENDERER = 1
@@ -73,10 +73,7 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
         "image": version.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "trimtab_runtime", "serve"],
-        "env": [
-            *(variable.to_wire() for variable in serving.env),
-            {"name": paths.CONFIG_ENV, "value": format_config(config)},
-        ],
+        "env": [*literal_env(serving.env), config_env(config)],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "resources": serving.resources.to_wire(),
         "securityContext": pods.CONTAINER_SECURITY,

@@ -59,6 +59,12 @@ def model_version(model: str, version: int) -> str:
     return f"{model}-v{version}"
 
 
+def version_number(model: str, name: str) -> int:
+    """Inverse of `model_version`; 0 for any other name."""
+    number = name.removeprefix(f"{model}-v")
+    return int(number) if number != name and number.isdecimal() else 0
+
+
 def model_repository(model: str) -> str:
     """Repository of a model's artifacts in the operator's registry; a pod never chooses it."""
     return f"{model}/models"

@@ -14,7 +14,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client, NoAnswer, Refused
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model.conditions import Condition, progressing, stalled
-from trimtab.model.errors import Conflict, Gone, Terminal, Transient, Wait
+from trimtab.model.errors import Conflict, Gone, Terminal, Transient, TrimtabError, Wait
 from trimtab.model.kinds import Kind, ObjectKey
 from trimtab.model.plan import Plan
 from trimtab.runtime.executor import Executor
@@ -133,21 +133,27 @@ class Loop:
         reason = "ApiRefused" if isinstance(error, Refused) else error.reason
         logger.warning("%s: %s", key, error, extra={"object": str(key), "reason": reason})
         conditions = stalled if isinstance(error, Terminal) else progressing
-        obj = self._cache.at(key)
-        if obj is not None:
-            now = _now()
-            reconciler = self._reconcilers[key.kind]
-            plan = reconciler.with_conditions(obj, conditions(reason, error.message), now)
-            try:
-                await self._executor.carry_out(reconciler.kind, obj, plan, now)
-            except (Transient, Conflict, Gone, Refused) as second:
-                logger.warning("%s: the error could not be shown in status: %s", key, second)
-                self._queue.retry(key)
-                return
-        if isinstance(error, Terminal):
+        shown = await self._show(key, conditions(reason, error.message))
+        if shown and isinstance(error, Terminal):
             self._queue.forgive(key)
         else:
             self._queue.retry(key)
+
+    async def _show(self, key: ObjectKey, conditions: tuple[Condition, ...]) -> bool:
+        """Write the conditions; False if that failed too. Never raises: the process must outlive any object,
+        also one whose status this operator cannot read."""
+        obj = self._cache.at(key)
+        if obj is None:
+            return True
+        now = _now()
+        reconciler = self._reconcilers[key.kind]
+        try:
+            plan = reconciler.with_conditions(obj, conditions, now)
+            await self._executor.carry_out(reconciler.kind, obj, plan, now)
+        except (TrimtabError, ValueError) as second:
+            logger.warning("%s: the error could not be shown in status: %s", key, second)
+            return False
+        return True
 
 
 def _now() -> datetime:

@@ -47,6 +47,7 @@ _HEAD = re.compile(r"([a-z_]+)(?:\{([^{}]*)\})?\Z")
 _LABEL = re.compile(r'([a-z_]+)="([^"\\]*)"\Z')
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\Z")
 _LARGEST = 2.0**53
+MAX_LAYOUTS = 8
 _ANY_BUCKET = frozenset(str(index) for index in range(MAX_SCORE_EDGES + 1))
 _NOT_COUNTERS = frozenset({INFO, START_TIME, IN_FLIGHT, DURATION_SUM})
 
@@ -78,15 +79,13 @@ class PageReader:
     def __init__(self, model_digest: str, profile_digest: str = "", profile: Profile | None = None) -> None:
         self._info = (INFO, PAGE_CONTRACT, model_digest, profile_digest)
         self._shape = PageShape.of(model_digest, profile) if profile else None
-        self._known: tuple[tuple[str, ...], tuple[Series | None, ...]] = ((), ())
+        self._layouts: dict[tuple[str, ...], tuple[Series | None, ...]] = {}
 
     def read(self, data: bytes) -> ServerPage:
         """PageInvalid names the family that is missing, malformed or of another version."""
         types, heads, numbers = _split(data)
         _check_types(types)
-        if heads != self._known[0]:
-            self._known = (heads, self._layout(heads))
-        values = dict(_values(self._known[1], numbers))
+        values = dict(_values(self._checked_layout(heads), numbers))
         _check_values(values)
         return ServerPage(
             model_digest=self._info[2],
@@ -95,6 +94,15 @@ class PageReader:
             in_flight={traffic: int(values[IN_FLIGHT, traffic]) for traffic in TRAFFIC},
             counts=ServerCounts({s: int(v) for s, v in values.items() if s[0] not in _NOT_COUNTERS}),
         )
+
+    def _checked_layout(self, heads: tuple[str, ...]) -> tuple[Series | None, ...]:
+        """Replicas differ in the versions whose labels they got, so a few shapes are remembered."""
+        known = self._layouts.get(heads)
+        if known is None:
+            if len(self._layouts) == MAX_LAYOUTS:
+                self._layouts.clear()
+            known = self._layouts[heads] = self._layout(heads)
+        return known
 
     def _layout(self, heads: tuple[str, ...]) -> tuple[Series | None, ...]:
         """The series of each line; None for families we do not know, which a later server may add."""

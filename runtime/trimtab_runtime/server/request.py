@@ -16,6 +16,7 @@ from trimtab_runtime.contract.serving import (
 )
 from trimtab_runtime.contract.signature import Signature, Tensor
 
+MAX_UNKNOWN_INPUTS = 32  # each is a problem of its own, and a body has room for a million
 MAX_SHOWN_PROBLEMS, MAX_SHOWN_NAME = 5, 64
 _INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 # Datatype of the signature -> datatypes a client may declare, and JSON types of the values.
@@ -77,6 +78,9 @@ class RequestReader:
         tensors = body.get("inputs") if type(body) is dict else None
         if type(tensors) is not list:
             raise Refused.whole(REJECTED_SHAPE, 'the body must be JSON of the form {"inputs":[...]}')
+        if len(tensors) > len(self._inputs) + MAX_UNKNOWN_INPUTS:
+            message = f"inputs: {len(tensors)} are too many, send one per feature ({len(self._inputs)})"
+            raise Refused.whole(REJECTED_SHAPE, message)
         problems: list[Problem] = []
         named = self._by_name(tensors, problems)
         columns = [self._column(name, reader, named, problems) for name, reader in self._inputs.items()]

@@ -2,8 +2,8 @@
 
 Its model interface, model repository, data plane, REST server and protocol endpoints, as they are. Plugged
 in: a model (`ServedModel`), readiness (the SDK says ready without asking the model), and our ASGI application
-in front of the SDK's, whose own inference endpoint parses each request through pydantic and logs three lines
-about it.
+in front of the SDK's, whose own inference endpoint puts request and answer through pydantic and logs four
+lines about them.
 """
 
 from __future__ import annotations

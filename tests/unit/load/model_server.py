@@ -21,6 +21,7 @@ class ModelServer:
         self.plan = plan or {}
         self.delay_seconds = delay_seconds
         self.feedback_status = feedback_status
+        self.feedback_delay_seconds = 0.0
         self.requests: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
         self.connections: set[int] = set()
@@ -76,6 +77,7 @@ class ModelServer:
             if item["token"] in known
         ]
         self.labels.extend(items)
+        await asyncio.sleep(self.feedback_delay_seconds)
         return web.json_response(
             {"accepted": len(items) - len(rejected), "rejected": rejected}, status=self.feedback_status
         )

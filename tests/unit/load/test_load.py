@@ -145,6 +145,14 @@ async def test_labels_come_back_once_after_the_delay(winter: Pool) -> None:
     assert {one["token"]: one["label"] for one in server.labels} == sent
 
 
+async def test_a_post_of_labels_under_way_at_the_end_is_counted(winter: Pool) -> None:
+    server = ModelServer()
+    server.feedback_delay_seconds = 1.0  # the first post begins half a second after the start
+    async with server.running():
+        summary = await Generator(load(server, label_delay_seconds=0.0), winter).run(duration_seconds=0.8)
+    assert summary["labels"] == {"accepted": 160, "sent": 160}
+
+
 async def test_labels_nobody_takes_are_counted_and_not_sent_again(winter: Pool) -> None:
     async with ModelServer(feedback_status=503).running() as server:
         summary = await Generator(load(server, label_delay_seconds=0.0), winter).run(duration_seconds=0.05)

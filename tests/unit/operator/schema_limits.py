@@ -8,14 +8,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from trimtab.apis import crd
 from trimtab.apis.crd import resource_schema
+from trimtab.apis.v1alpha1.deployment import Deployment
+from trimtab.apis.v1alpha1.experiment import Experiment
+from trimtab.apis.v1alpha1.modelversion import ModelVersion
+
+MODELS = {model.__name__: model for model in (Deployment, Experiment, ModelVersion)}
 
 
 @cache
 def _schema(kind: str) -> Any:
-    model = next(k.model for k in crd.KINDS if k.name == kind)
-    return resource_schema(model)["properties"]["status"]
+    return resource_schema(MODELS[kind])["properties"]["status"]
 
 
 @cache

@@ -156,6 +156,15 @@ def test_names_fit_where_they_go() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "number"),
+    [("churn-v7", 7), ("churn-v10", 10), ("other-v7", 0), ("churn", 0), ("churn-v", 0), ("churn-v-1", 0)],
+)
+def test_a_version_knows_its_number(name: str, number: int) -> None:
+    assert names.version_number("churn", name) == number
+    assert number == 0 or names.model_version("churn", number) == name
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (0.5121, "0.5121"),

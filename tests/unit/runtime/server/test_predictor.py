@@ -30,7 +30,7 @@ from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.errors import ContractError, Reason
 from trimtab_runtime.contract.page import PageReader
 from trimtab_runtime.contract.profile import MAX_BUCKETS, CategoricalFeature
-from trimtab_runtime.contract.serving import LIVE, WARMUP
+from trimtab_runtime.contract.serving import LIVE, WARMUP, PageShape
 from trimtab_runtime.contract.signature import Signature, Tensor
 from trimtab_runtime.contract.token import parse_token
 from trimtab_runtime.dataset.columns import as_rows, model_input, typed_columns
@@ -197,6 +197,12 @@ async def test_a_model_that_fails_in_the_warm_up_is_invalid() -> None:
     with pytest.raises(ContractError) as refused:
         await warm_up(predictor(Scores(math.nan), counted), counted, SIGNATURE, PROFILE, 2)
     assert refused.value.reason == Reason.MODEL_INVALID
+
+
+async def test_without_a_profile_a_failed_warm_up_is_no_verdict() -> None:
+    counted = counters(PageShape.of(DIGEST, None, INPUTS), None)
+    await warm_up(predictor(Scores(math.nan), counted), counted, SIGNATURE, None, 2)
+    assert PageReader(DIGEST).read(counted.page()).counts.rows(traffic=WARMUP) == 0
 
 
 def test_warm_up_rows_are_spread_over_the_reference() -> None:

@@ -110,6 +110,12 @@ def test_refuses_an_unknown_output_and_too_many_rows() -> None:
     assert refused.value.rows == 4
 
 
+def test_a_flood_of_inputs_is_one_problem() -> None:
+    with pytest.raises(Refused, match="too many") as refused:
+        READER.read({"inputs": [{}] * 10_000})
+    assert len(refused.value.problems) == 1
+
+
 def test_names_every_field_at_fault_at_once() -> None:
     with pytest.raises(Refused) as refused:
         READER.read({"inputs": [tensor("hour", "INT64", [None])]})

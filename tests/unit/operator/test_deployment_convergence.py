@@ -1,0 +1,184 @@
+"""Whatever happens to pods, endpoints, verdicts and the process: traffic is safe, and all comes to rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from tests.unit.operator import deployment_samples as samples
+from tests.unit.operator.deployment_world import World
+from tests.unit.operator.schema_limits import assert_storable
+
+from trimtab.deployment.analysis import MetricVerdict, Verdict
+
+STEPS: list[dict[str, Any]] = [
+    {"weight": 20},
+    {"analyze": {"minSamples": 10, "maxDuration": "30s"}},
+    {"weight": 50},
+    {"pause": {"for": "20s"}},
+    {"weight": 80},
+]
+VERSIONS = tuple(samples.version(number) for number in (1, 2, 3))
+SECONDS = st.sampled_from([0, 15])
+PASS = MetricVerdict("errors", Verdict.PASS, True)
+
+
+def spec(steps: list[dict[str, Any]], replicas: int = 4) -> Any:
+    return samples.spec(serving={"replicas": replicas}, rollout={"steps": steps})
+
+
+def serving_one(steps: list[dict[str, Any]], replicas: int = 4) -> World:
+    """Version 1 has all traffic."""
+    world = World(spec(steps, replicas), VERSIONS)
+    world.verdicts = (PASS,)
+    world.settle()
+    assert world.status["phase"] == "Ready"
+    assert len(world.endpoints) == replicas
+    return world
+
+
+def to_version(world: World, number: int) -> None:
+    world.change_spec(model={"name": "churn", "version": number})
+
+
+class DeploymentMachine(RuleBasedStateMachine):
+    world: World
+
+    @initialize(steps=st.integers(0, len(STEPS)), replicas=st.sampled_from([4, 5]))
+    def begin(self, steps: int, replicas: int) -> None:
+        self.world = serving_one(STEPS[:steps], replicas)
+        to_version(self.world, 2)
+
+    @rule(passes=st.integers(1, 3), ready=st.booleans(), routed=st.booleans(), seconds=SECONDS)
+    def work(self, passes: int, ready: bool, routed: bool, seconds: int) -> None:
+        for _ in range(passes):
+            self.world.reconcile()
+            self.world.control(ready=ready)
+            if routed:
+                self.world.route()
+            self.world.pass_time(seconds)
+
+    @rule(writes=st.integers(0, 4))
+    def die(self, writes: int) -> None:
+        self.world.reconcile(crash_after=writes)
+
+    @rule(verdict=st.sampled_from(list(Verdict)), aborts=st.booleans())
+    def judge(self, verdict: Verdict, aborts: bool) -> None:
+        self.world.verdicts = (MetricVerdict("errors", verdict, aborts, message=str(verdict)),)
+
+    @rule(what=st.sampled_from(["version 1", "version 2", "version 3", "more pods", "other pods", "metrics"]))
+    def inputs_change(self, what: str) -> None:
+        world = self.world
+        match what.split():
+            case ["version", number]:
+                to_version(world, int(number))
+            case ["more", _]:
+                world.change_spec(serving={**world.spec.serving.to_wire(), "replicas": 5})
+            case ["other", _]:
+                env = [{"name": "GENERATION", "value": str(world.generation)}]
+                world.change_spec(serving={**world.spec.serving.to_wire(), "env": env})
+            case _:
+                world.metrics_problem = "" if world.metrics_problem else "no page"
+
+    @precondition(lambda self: self.world.status.get("step"))
+    @rule(action=st.sampled_from(["promote", "abort"]), late=st.booleans())
+    def somebody_acts(self, action: str, late: bool) -> None:
+        status = self.world.status
+        step = status["step"]["index"] + late
+        revision = status.get("candidate", {}).get("revision", "")
+        token = f"{action}-{self.world.now.timestamp()}"
+        self.world.action = json.dumps({"action": action, "revision": revision, "step": step, "token": token})
+
+    @rule(what=st.sampled_from(["service", "workload"]), pick=st.integers(0, 9))
+    def somebody_deletes(self, what: str, pick: int) -> None:
+        world = self.world
+        if what == "service":
+            world.service = None
+        elif world.workloads:
+            del world.workloads[sorted(world.workloads)[pick % len(world.workloads)]]
+        world.pods_fail = True  # from here on there may be moments without a ready pod
+        world.endpoints &= {pod.name for w in world.workloads.values() for pod in w.pods}
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.verdicts, world.metrics_problem, world.action = (PASS,), "", ""
+        world.settle()
+        assert_storable("Deployment", world.status)
+        status = world.status
+        stable = status["stable"]["revision"]
+        assert world.selected(world.service) == {stable}
+        assert len(world.endpoints) == world.spec.serving.replicas
+        assert list(world.workloads) == [stable], "what has no role is gone"
+        assert not {"candidate", "abort", "step", "weight"} & status.keys()
+        wanted = samples.revision(world.spec.model.version or 0, world.spec)
+        assert status["phase"] == ("Ready" if stable == wanted else "Aborted")
+
+
+TestDeployment = DeploymentMachine.TestCase
+TestDeployment.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+
+
+def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:
+    world = serving_one(STEPS, 5)
+    to_version(world, 2)
+    weights: list[int] = []
+    for _ in range(60):
+        world.reconcile()
+        assert len(world.endpoints) >= 5
+        world.control(ready=True)
+        assert len(world.endpoints) >= 5, "a pod was taken away before its replacement had traffic"
+        assert sum(len(w.pods) for w in world.workloads.values()) <= 10
+        world.route()
+        world.pass_time(10)
+        weights.append(world.status.get("weight", {}).get("desired", 0))
+    assert [w for i, w in enumerate(weights) if i == 0 or weights[i - 1] != w] == [0, 20, 50, 80, 100, 0]
+    assert world.status["stable"]["modelVersion"] == "churn-v2"
+    assert world.status["phase"] == "Ready"
+
+
+def test_a_failed_verdict_sends_traffic_back_in_the_same_pass() -> None:
+    world = serving_one(STEPS, 4)
+    to_version(world, 2)
+    world.verdicts = (MetricVerdict("errors", Verdict.INCONCLUSIVE, True),)
+    for _ in range(10):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+    assert (world.status["step"]["index"], world.status["weight"]["applied"]) == (1, 20)
+    world.verdicts = (MetricVerdict("errors", Verdict.FAIL, True, message="9 of 10"),)
+    world.reconcile()
+    assert world.status["abort"]["reason"] == "AnalysisFailed"
+    assert world.selected(world.service) == {samples.revision(1, world.spec)}
+    world.settle()
+    assert world.status["phase"] == "Aborted"
+    assert [q["modelVersion"] for q in world.status["quarantine"]] == ["churn-v2"]
+
+
+def test_a_crash_after_any_write_of_a_rollout_leads_to_the_same_end() -> None:
+    def run(dies_after: int | None) -> World:
+        world = serving_one(STEPS[:3], 4)
+        to_version(world, 2)
+        start = world.writes
+        for _ in range(60):
+            left = None if dies_after is None else dies_after - (world.writes - start)
+            world.reconcile(crash_after=left)
+            if left is not None and left <= world.writes - start:
+                dies_after = None
+            world.control(ready=True)
+            world.route()
+            world.pass_time(10)
+        world.settle()
+        return world
+
+    calm = run(None)
+    assert calm.status["stable"]["modelVersion"] == "churn-v2"
+    for write in range(0, calm.writes, 2):
+        world = run(write)
+        assert world.status["stable"]["modelVersion"] == "churn-v2"
+        assert list(world.workloads) == list(calm.workloads)
+        assert len(world.endpoints) == 4
