@@ -41,7 +41,7 @@ def _pair(weight: str) -> str:
 
 
 # Held against replica_ratio.smallest_replicas by a test.
-_ENOUGH = "1: 16, 2: 14, 3: 12, 5: 9, 10: 6, 15: 4, 20: 3, 25: 3, 30: 2, 40: 3, 50: 1"
+_ENOUGH = "1: 50, 2: 25, 3: 17, 5: 10, 10: 6, 15: 4, 20: 3, 25: 3, 30: 2, 40: 3, 50: 1"
 
 WEIGHT_RULES = (
     Rule(
