@@ -67,7 +67,7 @@ def upgrade(registry: Registry, loaded: Images, watched: Collection[str], **more
     """`helm upgrade --install --wait` with `more` values, and what it printed."""
     options = ("--install", "--wait", "--timeout=120s", f"--namespace={NAMESPACE}", "--values=-")
     return Helm(registry.kubectl.kubeconfig)(
-        "upgrade", RELEASE, CHART, *options, stdin=json.dumps(_values(registry, loaded, watched) | more)
+        "upgrade", RELEASE, CHART, *options, stdin=json.dumps(values(registry, loaded, watched) | more)
     )
 
 
@@ -76,7 +76,8 @@ def uninstall(registry: Registry) -> str:
     return Helm(registry.kubectl.kubeconfig)("uninstall", RELEASE, "--wait", f"--namespace={NAMESPACE}")
 
 
-def _values(registry: Registry, loaded: Images, watched: Collection[str]) -> dict[str, object]:
+def values(registry: Registry, loaded: Images, watched: Collection[str]) -> dict[str, object]:
+    """Values of the chart for this cluster's registry and images."""
     return {
         "image": _image(loaded.operator),
         "runtimeImage": _image(loaded.runtime),

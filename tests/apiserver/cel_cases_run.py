@@ -62,7 +62,7 @@ TRIALS = (
     ),
     experiment(
         "spec.trial.deadline",
-        "a deadline must be at least 1s",
+        "a deadline must be at least 1s and at most 720h",
         accepted={"spec.trial.deadline": "1s"},
         refused={"spec.trial.deadline": "999ms"},
     ),
@@ -86,9 +86,9 @@ TRIALS = (
 EVALUATION = (
     experiment(
         "spec.evaluation.deadline",
-        "a deadline must be at least 1s",
-        accepted={"spec.evaluation.deadline": "99999h59m59s"},
-        refused={"spec.evaluation.deadline": "0h"},
+        "a deadline must be at least 1s and at most 720h",
+        accepted={"spec.evaluation.deadline": "719h59m60s"},
+        refused={"spec.evaluation.deadline": "720h1s"},
     ),
     gate(
         "a gate has either bounds (min, max) or notWorseThan, not both: for both, write two gates",

@@ -1,9 +1,11 @@
 """Our model server beside the bare KServe SDK: cold start, memory, requests per second, CPU per request.
 
-    python -m tests.bench.serving [--rounds 5] [--seconds 4] [--json summary.json]
+    python -m tests.bench.serving [--rounds 15] [--seconds 1] [--json summary.json]
 
-Both serve the flights model of examples/flights, one row per request, in one run; rounds alternate between
-them, so that other work on the machine touches both. Exits 1 if ours answers less than 0.9 of the SDK's rate.
+Both serve the flights model of examples/flights, one row per request, in one run; short rounds alternate
+between them, so that other work on the machine touches both. Judged are requests per second of the server's
+own processor time, which is its rate on a core of its own, whatever else runs; the rates by the clock stand
+beside it. Exits 1 if ours is below 0.9 of the SDK's.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 import requests
 import yaml
-from tests.bench.closed_loop import cpu_seconds, post, requests_per_second, resident_mebibytes
+from tests.bench.closed_loop import answers_in, cpu_seconds, post, resident_mebibytes
 from tests.load.rows import DATATYPES, Input, read_pool, request_body
 from tests.runtime.model_folder import assemble, free_port, running_server, write_inputs
 
@@ -47,15 +49,15 @@ class Side:
     pid: int
     cold_start_seconds: float
     rates: list[float] = field(default_factory=list)
-    cpu_milliseconds: list[float] = field(default_factory=list)
+    cpu_rates: list[float] = field(default_factory=list)
 
     def measure(self, bodies: Sequence[bytes], connections: int, seconds: float) -> None:
         """One round."""
         requests_ = [post("/v2/models/flights/infer", body) for body in bodies]
         before = cpu_seconds(self.pid)
-        rate = requests_per_second(self.port, requests_, connections, seconds)
-        self.rates.append(rate)
-        self.cpu_milliseconds.append(1000 * (cpu_seconds(self.pid) - before) / (rate * seconds))
+        answers, elapsed = answers_in(self.port, requests_, connections, seconds)
+        self.rates.append(answers / elapsed)
+        self.cpu_rates.append(answers / (cpu_seconds(self.pid) - before))
 
     def summary(self) -> dict[str, Any]:
         """JSON."""
@@ -64,7 +66,7 @@ class Side:
             "coldStartSeconds": round(self.cold_start_seconds, 2),
             "residentMebibytes": round(resident_mebibytes(self.pid)),
             "requestsPerSecond": round(statistics.median(self.rates)),
-            "cpuMillisecondsPerRequest": round(statistics.median(self.cpu_milliseconds), 3),
+            "requestsPerCpuSecond": round(statistics.median(self.cpu_rates)),
         }
 
 
@@ -131,8 +133,8 @@ def ours(root: Path, config: ServeModel) -> Iterator[Side]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table, return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.serving", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
@@ -153,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     side.measure(bodies, options.connections, options.seconds)
                     if round_ == 0:  # not counted: everything gets warm
                         side.rates.clear()
-                        side.cpu_milliseconds.clear()
+                        side.cpu_rates.clear()
             summary = _summary(sides)
     _print(summary)
     if options.json:
@@ -163,22 +165,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _summary(sides: Sequence[Side]) -> dict[str, Any]:
     ours_, *others = sides
-    ratios = [[mine / other for mine, other in zip(ours_.rates, side.rates, strict=True)] for side in others]
     return {
         "sides": [side.summary() for side in sides],
-        "ratio": round(min(statistics.median(ratio) for ratio in ratios), 2),
+        "ratio": min(_ratio(ours_.cpu_rates, side.cpu_rates) for side in others),
+        "ratioByTheClock": min(_ratio(ours_.rates, side.rates) for side in others),
         "target": TARGET,
     }
 
 
+def _ratio(mine: Sequence[float], other: Sequence[float]) -> float:
+    """Median over rounds, each compared with the round beside it."""
+    return round(statistics.median(a / b for a, b in zip(mine, other, strict=True)), 2)
+
+
 def _print(summary: dict[str, Any]) -> None:
-    print(f"{'':28} {'cold start':>10} {'RSS':>8} {'req/s':>7} {'CPU/req':>9}")
+    print(f"{'':28} {'cold start':>10} {'RSS':>8} {'req/s':>7} {'req/s of CPU time':>18}")
     for side in summary["sides"]:
         print(
             f"{side['name']:28} {side['coldStartSeconds']:>8.2f} s {side['residentMebibytes']:>4} MiB"
-            f" {side['requestsPerSecond']:>7} {side['cpuMillisecondsPerRequest']:>6.3f} ms"
+            f" {side['requestsPerSecond']:>7} {side['requestsPerCpuSecond']:>18}"
         )
-    print(f"ours / SDK, median of rounds: {summary['ratio']} (target >= {summary['target']})")
+    ratio, clock, target = (summary[key] for key in ("ratio", "ratioByTheClock", "target"))
+    print(f"ours / the faster SDK: {ratio} by CPU time (target >= {target}), {clock} by the clock; medians")
 
 
 if __name__ == "__main__":

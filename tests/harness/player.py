@@ -14,13 +14,13 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 from tests.harness import artifact
 from tests.harness.access import Access
 from tests.harness.background import Background
+from tests.harness.pod_status import PodStatus
 from tests.registry import LocalRegistry
 
 from trimtab_runtime.__main__ import _parser as runtime_parser
@@ -37,7 +37,6 @@ from trimtab_runtime.contract.message import Comparison, EvaluationResult, Failu
 from trimtab_runtime.contract.metrics import improvement
 
 Object = dict[str, Any]
-KUBELET_MESSAGE_BYTES = 4096
 OUR_PODS = "app.kubernetes.io/managed-by=trimtab"
 logger = logging.getLogger(__name__)
 
@@ -218,22 +217,24 @@ class Player:
 
     async def _perform(self, pod: Object, played: PlayedPod) -> None:
         play = self._plays.get(played.job) or self.script(played)
-        stage = _Stage(pod)
+        status = PodStatus(pod)
         _check_commands(pod)
         match play:
             case Stuck():
                 self._held[pod["metadata"]["uid"]] = (pod, played)
-                await self._report(pod, stage.waiting(play.container, play.reason))
+                await self._report(pod, status.waiting(play.container, play.reason))
             case Run():
                 self._held[pod["metadata"]["uid"]] = (pod, played)
-                await self._report(pod, stage.running(play.container))
+                await self._report(pod, status.running(play.container))
             case Fail():
-                await self._report(pod, stage.running(play.container))
-                await self._report(pod, stage.failed(play))
+                await self._report(pod, status.running(play.container))
+                await self._report(
+                    pod, status.failed(play.container, play.exit_code, play.reason, play.message)
+                )
             case Succeed():
-                await self._report(pod, stage.running("publish"))
+                await self._report(pod, status.running("publish"))
                 message = await asyncio.to_thread(self._result, pod, played, play)
-                await self._report(pod, stage.succeeded(message))
+                await self._report(pod, status.succeeded(message))
 
     def _result(self, pod: Object, played: PlayedPod, play: Succeed) -> str:
         """What the main container does and writes."""
@@ -297,77 +298,3 @@ def _check_commands(pod: Object) -> None:
                 runtime_parser().parse_args(command[3:])
             except SystemExit as end:
                 raise AssertionError(f"{spec['name']}: the runtime does not take {command[3:]}") from end
-
-
-class _Stage:
-    """The statuses a pod goes through, as a kubelet writes them."""
-
-    def __init__(self, pod: Object) -> None:
-        self._inits = pod["spec"]["initContainers"]
-        self._mains = pod["spec"]["containers"]
-
-    def waiting(self, container: str, reason: str) -> Object:
-        return self._status("Pending", container, {"waiting": {"reason": reason}})
-
-    def running(self, container: str) -> Object:
-        """A pod is Pending as long as an init container runs."""
-        names = [spec["name"] for spec in [*self._inits, *self._mains]]
-        # A play for all pods may name `train`; an evaluation pod has its predict containers there.
-        current = container if container in names else names[-2]
-        phase = "Running" if current == names[-1] else "Pending"
-        return self._status(phase, current, {"running": {"startedAt": _now()}})
-
-    def failed(self, play: Fail) -> Object:
-        return self._status("Failed", play.container, _terminated(play.exit_code, play.reason, play.message))
-
-    def succeeded(self, message: str) -> Object:
-        return self._status("Succeeded", self._mains[0]["name"], _terminated(0, "Completed", message))
-
-    def _status(self, phase: str, current: str, state: Object) -> Object:
-        """Containers before `current` have ended well, those after it have not begun."""
-        states: dict[str, Object] = {}
-        reached = False
-        for spec in [*self._inits, *self._mains]:
-            is_current = spec["name"] == current
-            reached = reached or is_current
-            states[spec["name"]] = state if is_current else _NOT_BEGUN if reached else _terminated(0)
-        return {
-            "phase": phase,
-            "startTime": _now(),
-            "initContainerStatuses": [_container(spec, states) for spec in self._inits],
-            "containerStatuses": [_container(spec, states) for spec in self._mains],
-        }
-
-
-_NOT_BEGUN: Object = {"waiting": {"reason": "PodInitializing"}}
-
-
-def _container(spec: Object, states: Mapping[str, Object]) -> Object:
-    state = states[spec["name"]]
-    begun = "waiting" not in state
-    return {
-        "name": spec["name"],
-        "image": spec["image"],
-        "imageID": image_id(spec["image"]) if begun else "",
-        "ready": "running" in state,
-        "started": "running" in state,
-        "restartCount": 0,
-        "state": state,
-    }
-
-
-def image_id(image: str) -> str:
-    """As a node reports it: by digest, also where the pod names a tag."""
-    if "@" in image:
-        return image
-    return image.rpartition(":")[0] + "@sha256:" + "1" * 64
-
-
-def _terminated(exit_code: int, reason: str = "Completed", message: str = "") -> Object:
-    kept = message.encode()[-KUBELET_MESSAGE_BYTES:].decode(errors="replace")
-    times = {"startedAt": _now(), "finishedAt": _now()}
-    return {"terminated": {"exitCode": exit_code, "reason": reason, "message": kept, **times}}
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from trimtab.apis.v1alpha1 import meta
 
@@ -53,15 +55,27 @@ def merge(
 
 
 def with_state(
-    current: Sequence[meta.Condition], state: Sequence[Condition], *, generation: int, now: datetime
-) -> tuple[meta.Condition, ...]:
-    """The conditions to write when a pass failed: its state, and what other conditions said before."""
+    status: Mapping[str, Any], state: Sequence[Condition], *, generation: int, now: datetime
+) -> dict[str, Any]:
+    """The status to write when a pass failed: its state, and what other conditions said before.
+
+    Nothing else is touched or even read: the status may be one that this operator does not understand.
+    """
+    current = [condition for condition in map(_read, status.get("conditions", ())) if condition is not None]
     kept = [
         Condition(c.type, c.status, c.reason, c.message)
         for c in current
         if c.type not in (READY, RECONCILING, STALLED)
     ]
-    return merge(current, (*state, *kept), generation=generation, now=now)
+    merged = merge(current, (*state, *kept), generation=generation, now=now)
+    return {**status, "observedGeneration": generation, "conditions": [c.to_wire() for c in merged]}
+
+
+def _read(stored: Any) -> meta.Condition | None:
+    try:
+        return meta.Condition.model_validate(stored)
+    except ValidationError:
+        return None
 
 
 def _stamp(

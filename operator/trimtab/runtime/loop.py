@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client, NoAnswer, Refused
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model.conditions import Condition, progressing, stalled
+from trimtab.model.conditions import Condition, progressing, stalled, with_state
 from trimtab.model.errors import Conflict, Gone, Terminal, Transient, TrimtabError, Wait
 from trimtab.model.kinds import Kind, ObjectKey
 from trimtab.model.plan import Plan
@@ -34,9 +34,6 @@ class Reconciler(Protocol):
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
         """Read what the object's state calls for and decide. Raises the errors of `trimtab.model.errors`."""
-
-    def with_conditions(self, obj: Object, conditions: tuple[Condition, ...], now: datetime) -> Plan:
-        """The plan that changes nothing but the conditions: for what failed outside of decide."""
 
 
 class Loop:
@@ -139,18 +136,19 @@ class Loop:
         else:
             self._queue.retry(key)
 
-    async def _show(self, key: ObjectKey, conditions: tuple[Condition, ...]) -> bool:
-        """Write the conditions; False if that failed too. Never raises: the process must outlive any object,
-        also one whose status this operator cannot read."""
+    async def _show(self, key: ObjectKey, state: tuple[Condition, ...]) -> bool:
+        """Write the conditions; False if that failed too. Never raises: the process must outlive any
+        object."""
         obj = self._cache.at(key)
         if obj is None:
             return True
         now = _now()
-        reconciler = self._reconcilers[key.kind]
+        stored, generation = obj.get("status", {}), obj["metadata"]["generation"]
+        status = with_state(stored, state, generation=generation, now=now)
+        plan = Plan(status=status if status != stored else None)
         try:
-            plan = reconciler.with_conditions(obj, conditions, now)
-            await self._executor.carry_out(reconciler.kind, obj, plan, now)
-        except (TrimtabError, ValueError) as second:
+            await self._executor.carry_out(self._reconcilers[key.kind].kind, obj, plan, now)
+        except TrimtabError as second:
             logger.warning("%s: the error could not be shown in status: %s", key, second)
             return False
         return True

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Deployment
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import (
@@ -21,7 +20,6 @@ from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
 from trimtab.model import names
 from trimtab.model.clock import parse_time
-from trimtab.model.conditions import Condition
 from trimtab.model.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -38,7 +36,7 @@ from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
 from trimtab.runtime.observe_pods import container_statuses, reported, waiting
-from trimtab.runtime.resource import condition_plan, parse
+from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
 
@@ -55,10 +53,6 @@ class DeploymentReconciler:
         deployment = parse(Deployment, obj)
         observed = self._observe(obj, deployment)
         return decide(await self._judge.judged(deployment, observed, now), now)
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = DeploymentStatus.model_validate(obj.get("status", {}))
-        return condition_plan(obj, status, desired, now)
 
     def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]

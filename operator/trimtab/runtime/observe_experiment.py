@@ -23,13 +23,12 @@ from trimtab.experiment.observed import (
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.stages import Stage, stage_of
 from trimtab.model import names
-from trimtab.model.conditions import Condition
 from trimtab.model.errors import Terminal, Transient
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, EXPERIMENT, JOB, MODEL_VERSION, POD
 from trimtab.model.plan import Plan, controller_uid
 from trimtab.model.settings import Settings
 from trimtab.runtime.observe_jobs import observe_job, succeeded
-from trimtab.runtime.resource import condition_plan, parse
+from trimtab.runtime.resource import parse
 from trimtab.sources.registry import RegistrySource
 from trimtab_runtime.contract.artifact import result_tag
 from trimtab_runtime.contract.message import TrialResult
@@ -48,10 +47,6 @@ class ExperimentReconciler:
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
         return decide(await self._observe(obj), now)
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = ExperimentStatus.model_validate(obj.get("status", {}))
-        return condition_plan(obj, status, desired, now)
 
     async def _observe(self, obj: Object) -> ExperimentObserved:
         experiment = parse(Experiment, obj)
@@ -170,7 +165,7 @@ class ExperimentReconciler:
 
     async def _reservations(self, observed: ExperimentObserved) -> Reservations:
         name = names.model_config_map(observed.spec.model)
-        return _parse_reservations(await self._client.find(CONFIG_MAP, observed.namespace, name))
+        return parse_reservations(await self._client.find(CONFIG_MAP, observed.namespace, name))
 
 
 def _expected_running(observed: ExperimentObserved) -> list[str]:
@@ -201,12 +196,16 @@ def _version(obj: Object) -> VersionObserved:
     )
 
 
-def _parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
+def parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
     data = (config_map or {}).get("data", {})
     prefix = names.reserved_key("")
     try:
-        high_water = int(data.get(names.KEY_HIGH_WATER, "0"))
-        reserved = {key.removeprefix(prefix): int(n) for key, n in data.items() if key.startswith(prefix)}
+        high_water = _number(data.get(names.KEY_HIGH_WATER, "0"), low=0)
+        reserved = {
+            key.removeprefix(prefix): _number(text, low=1)
+            for key, text in data.items()
+            if key.startswith(prefix)
+        }
     except ValueError as error:
         name = (config_map or {})["metadata"]["name"]
         raise Terminal(
@@ -214,3 +213,9 @@ def _parse_reservations(config_map: Mapping[str, Any] | None) -> Reservations:
             f"ConfigMap {name} holds something other than version numbers; restore its numbers or delete it",
         ) from error
     return Reservations(config_map, high_water, reserved)
+
+
+def _number(text: str, *, low: int) -> int:
+    if not text.isdecimal() or int(text) < low:
+        raise ValueError(f"not a number from {low} on")
+    return int(text)

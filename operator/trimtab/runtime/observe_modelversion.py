@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from trimtab.apis.v1alpha1.modelversion import ModelVersion, ModelVersionStatus
+from trimtab.apis.v1alpha1.modelversion import ModelVersion
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.experiment.stages import FINAL_PHASES
-from trimtab.model.conditions import Condition
 from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.modelversion.decide import decide
 from trimtab.modelversion.observed import DeploymentUse, ModelVersionObserved, OriginObserved
-from trimtab.runtime.resource import condition_plan, parse
+from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
 
@@ -57,10 +56,6 @@ class ModelVersionReconciler:
             for entry in status.get("quarantine", ()):
                 if entry["modelVersion"] == name:
                     yield DeploymentUse(deployment, "Quarantined", entry["reason"])
-
-    def with_conditions(self, obj: Object, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        status = ModelVersionStatus.model_validate(obj.get("status", {}))
-        return condition_plan(obj, status, desired, now)
 
     async def _origin(self, version: ModelVersion, namespace: str) -> OriginObserved | None:
         live = await self._client.find(EXPERIMENT, namespace, version.spec.lineage.experiment.name)

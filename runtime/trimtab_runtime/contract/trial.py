@@ -10,7 +10,7 @@ from .errors import Reason
 from .metrics import GOALS, METRIC_NAME
 from .strict import NAME, Fields, parse_json
 
-MAX_PARAMETERS = 64
+MAX_PARAMETERS = 84  # 64 fixed and 20 searched ones
 
 
 @dataclass(frozen=True)

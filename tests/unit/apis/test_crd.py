@@ -19,8 +19,8 @@ from trimtab.apis.v1alpha1 import data, gates, meta, modelversion
 from trimtab.apis.v1alpha1.experiment import Experiment
 from trimtab.apis.v1alpha1.modelversion import ModelVersion
 from trimtab.cli.app import app
-from trimtab.experiment.numbers import shown
 from trimtab.model import history
+from trimtab.model.numbers import shown
 from trimtab_runtime.contract import data as data_contract
 from trimtab_runtime.contract import message
 from trimtab_runtime.contract import metrics as metrics_contract

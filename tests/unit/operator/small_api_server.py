@@ -79,7 +79,7 @@ class SmallApiServer:
     def _carry_out(self, verb: str, path: str, body: Object) -> web.Response:
         if verb == "POST":
             return self._post(path, body)
-        path, _, subresource = path.partition("/status")
+        path, subresource, _ = path.partition("/status")
         known = self.objects.get(path)
         if known is None:
             return _refusal(404, "not found")

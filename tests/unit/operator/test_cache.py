@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.operator.effort import examples
 
 from trimtab.cluster.cache import Cache, is_newer
 from trimtab.cluster.staleness import StalenessGuard
@@ -152,7 +153,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(EVENTS)
 def test_lookups_always_agree_with_the_objects(events: list[tuple[str, str, int, str, str]]) -> None:
     cache = Cache()
@@ -193,7 +194,7 @@ def lives(draw: st.DrawFn) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, 
     return draw(st.permutations(events)), alive
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(lives())
 def test_events_in_any_order_end_with_the_truth(
     life: tuple[list[tuple[str, dict[str, Any]]], dict[str, Any] | None],

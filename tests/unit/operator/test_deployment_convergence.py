@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.unit.operator import deployment_samples as samples
 from tests.unit.operator.deployment_world import World
+from tests.unit.operator.effort import examples
 from tests.unit.operator.schema_limits import assert_storable
 
 from trimtab.deployment.analysis import MetricVerdict, Verdict
@@ -120,7 +120,7 @@ class DeploymentMachine(RuleBasedStateMachine):
 
 
 TestDeployment = DeploymentMachine.TestCase
-TestDeployment.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestDeployment.settings = examples(8, steps=16)
 
 
 def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:
@@ -177,7 +177,7 @@ def test_a_crash_after_any_write_of_a_rollout_leads_to_the_same_end() -> None:
 
     calm = run(None)
     assert calm.status["stable"]["modelVersion"] == "churn-v2"
-    for write in range(0, calm.writes, 2):
+    for write in range(0, calm.writes, 3):
         world = run(write)
         assert world.status["stable"]["modelVersion"] == "churn-v2"
         assert list(world.workloads) == list(calm.workloads)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.unit.operator import cluster_objects as cluster
 from tests.unit.operator import samples
+from tests.unit.operator.effort import examples
 from tests.unit.operator.experiment_world import World
 
 from trimtab.model import names
@@ -148,7 +148,7 @@ class ExperimentMachine(RuleBasedStateMachine):
 
 
 TestExperiment = ExperimentMachine.TestCase
-TestExperiment.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestExperiment.settings = examples(10, steps=20)
 
 
 def outcome(world: World) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from tests.unit.operator.conftest import Golden
 
 from trimtab.experiment import build
 from trimtab.model.pods import literal
+from trimtab.search.random_search import suggest
 from trimtab_runtime.contract import paths
-from trimtab_runtime.contract.config import FetchTrial, parse_config
+from trimtab_runtime.contract.config import FetchTrial, PublishTrial, parse_config
 
 TRIAL = samples.trial(2, "Pending", parameters={"leaves": "8", "rate": "0.05"})
 JOBS = {
@@ -184,3 +185,23 @@ def test_parameters_reach_the_configuration_as_they_are(value: str) -> None:
 )
 def test_arguments(argument: str, parameters: dict[str, str], seen: str, why: str) -> None:
     assert kubelet_expands(build.substitute(argument, parameters), {"HOME": "/root"}) == seen, why
+
+
+# --- the limits of the API and those of the pods -----------------------------------------------------------
+
+
+def test_the_most_parameters_and_the_longest_deadline_of_the_api_are_read_by_the_pods() -> None:
+    searched = [{"name": f"s{i}", "type": "int", "min": "1", "max": "9"} for i in range(20)]
+    spec = samples.spec(
+        parameters={f"f{i}": "x" * 256 for i in range(64)},
+        search={"parameters": searched},
+        trial=samples.spec_wire()["trial"] | {"args": [], "deadline": "720h"},
+    )
+    drawn = suggest(spec.search, seed=1, index=1) if spec.search else {}
+    trial = samples.trial(1, "Pending", parameters=drawn)
+    by_name = containers(build.trial_job(samples.observed(samples.pinned(), of=spec), trial).body)
+    for name in ("fetch", "publish"):
+        config = parse_config(variable(by_name[name], paths.CONFIG_ENV))
+        assert isinstance(config, FetchTrial | PublishTrial)
+        assert len(config.parameters) == 84
+        assert config.deadline_seconds == 30 * 24 * 3600

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from tests.unit.operator import samples, strategies
+from tests.unit.operator.effort import examples
 from tests.unit.operator.samples import NOW
 from tests.unit.operator.schema_limits import assert_storable
 from tests.unit.operator.test_experiment_jobs import containers, kubelet_expands, variable
@@ -27,7 +28,7 @@ from trimtab_runtime.contract.config import FetchTrial, PublishTrial, parse_conf
 REASONS = frozenset(Reason)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(25)
 @given(strategies.experiments())
 def test_any_record_gets_a_plan_that_can_be_carried_out(observed: ExperimentObserved) -> None:
     plan = decide(observed, NOW)
@@ -61,7 +62,7 @@ def _assert_touches_only_its_own(write: ChildWrite | Delete, observed: Experimen
             pass
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(strategies.experiments())
 def test_while_nothing_happens_the_status_settles(observed: ExperimentObserved) -> None:
     """Each pass decides on what the one before has written; the world stands still: soon nothing is written,
@@ -81,7 +82,7 @@ def _untimed(status: Any) -> Any:
     return status | {"conditions": shown}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(20)
 @given(strategies.specs())
 def test_any_trial_is_told_what_the_spec_says(spec: ExperimentSpec) -> None:
     """The configuration survives operator, API server, kubelet and the parser in the pod."""

@@ -12,12 +12,9 @@ import pytest
 from tests.unit.operator import samples
 from tests.unit.operator.small_api_server import SmallApiServer
 
-from trimtab.apis.v1alpha1.experiment_status import ExperimentStatus
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import NoAnswer
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model import conditions
-from trimtab.model.conditions import Condition
 from trimtab.model.errors import Conflict, Gone, Terminal, Transient, Wait
 from trimtab.model.kinds import EVENT, EXPERIMENT, JOB, ObjectKey
 from trimtab.model.plan import Create, Plan
@@ -43,10 +40,6 @@ class Scripted:
     async def plan(self, obj: Any, now: datetime) -> Plan:
         self.passes += 1
         return self.decide(obj)
-
-    def with_conditions(self, obj: Any, desired: tuple[Condition, ...], now: datetime) -> Plan:
-        merged = conditions.merge((), desired, generation=1, now=now)
-        return Plan(status={"phase": "Training", "conditions": [c.to_wire() for c in merged]})
 
 
 class Bench:
@@ -210,16 +203,27 @@ async def test_an_error_that_cannot_be_shown_does_no_harm(answer: Any) -> None:
         assert on.retries, "also a Terminal comes back until it has been said"
 
 
-async def test_a_status_that_this_operator_cannot_read_does_not_end_the_process() -> None:
-    class Older(Scripted):
-        def with_conditions(self, obj: Any, desired: tuple[Condition, ...], now: datetime) -> Plan:
-            status = obj.get("status", {}) | {"phase": "FromTheFuture"}
-            return Plan(status=ExperimentStatus.model_validate(status).to_wire())
-
-    async with bench(raises(Terminal("InvalidSpec", ""))) as on:
-        on.loop._reconcilers = {EXPERIMENT.id: Older(on.reconciler.decide)}
+async def test_a_status_that_this_operator_cannot_read_is_kept_and_says_so() -> None:
+    """Written by a newer one: only the conditions are ours to change, and those that still speak stay."""
+    told = {
+        "type": "GatesPassed",
+        "status": "True",
+        "reason": "GatesPassed",
+        "message": "",
+        "lastTransitionTime": "2026-03-04T05:06:07Z",
+    }
+    newer = {"phase": "FromTheFuture", "trials": [{"index": 99}], "conditions": [told, {"type": 7}]}
+    async with bench(raises(Terminal("InvalidSpec", "status.phase: unknown"))) as on:
+        path = EXPERIMENT.object_path("ml", "winter")
+        on.cache.put(EXPERIMENT, on.server.store(EXPERIMENT, on.server.objects[path] | {"status": newer}))
         await on.reconcile()
-        assert on.retries
+        stored = on.server.objects[path]["status"]
+        assert (stored["phase"], stored["trials"]) == ("FromTheFuture", [{"index": 99}])
+        assert samples.condition(stored, "Stalled") == ("True", "InvalidSpec")
+        assert samples.condition(stored, "GatesPassed") == ("True", "GatesPassed")
+        assert not on.retries
+        await on.reconcile()
+        assert len(on.server.writes) == 1, "said once"
 
 
 async def test_after_a_conflict_the_object_is_read_live_before_the_next_decision() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator import cluster_objects as cluster
 from tests.unit.operator import samples
@@ -22,6 +22,7 @@ from tests.unit.operator.cluster_objects import (
     terminated,
     waiting,
 )
+from tests.unit.operator.effort import examples
 
 from trimtab.runtime.observe_jobs import observe_job, succeeded
 from trimtab_runtime.contract.errors import Reason
@@ -128,7 +129,7 @@ def test_a_message_is_read_only_when_the_job_has_succeeded() -> None:
     assert observe_job(job(), [succeeded_trial_pod(RESULT)]).message is None
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(st.text(max_size=200) | st.recursive(st.none() | st.integers(), st.lists).map(repr))
 def test_any_text_is_a_message_or_a_problem(text: str) -> None:
     ended = job(conditions=complete())

@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.operator.effort import examples
 
 from trimtab.apis.v1alpha1.experiment_status import TrialStatus
 from trimtab.apis.v1alpha1.search import Search
@@ -44,7 +45,7 @@ def parameters(draw: st.DrawFn) -> dict[str, Any]:
     return {"name": "p", "type": kind, "scale": "log" if log else "linear"} | bounds
 
 
-@settings(max_examples=80)
+@examples(25)
 @given(parameters(), st.integers(0, 2**31 - 1), st.integers(1, 50))
 def test_draws_are_in_range_and_repeatable(parameter: dict[str, Any], seed: int, index: int) -> None:
     drawn = suggest(search(parameter), seed=seed, index=index)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.operator.effort import examples
 from tests.unit.operator.samples import NOW
 from tests.unit.operator.schema_limits import assert_storable
 
@@ -21,7 +22,7 @@ from trimtab.model.hashing import canonical_json, short_hash
 from trimtab.model.numbers import shown
 from trimtab.model.plan import controller_uid
 
-FAST = settings(max_examples=50)
+FAST = examples(50)
 
 # --- conditions --------------------------------------------------------------------------------------------
 

@@ -140,7 +140,10 @@ def duration_seconds(duration: str) -> float:
     return sum(int(count) * _SECONDS_PER_UNIT[unit] for count, unit in parts)
 
 
-DEADLINE_RULE = Rule("duration(self) >= duration('1s')", "a deadline must be at least 1s")
+DEADLINE_RULE = Rule(
+    "duration(self) >= duration('1s') && duration(self) <= duration('720h')",
+    "a deadline must be at least 1s and at most 720h",
+)
 Deadline = Annotated[Duration, DEADLINE_RULE]
 
 

@@ -1,0 +1,75 @@
+"""The README's "First model in 5 minutes", command by command, beside the release of the other tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from tests import installation, objects
+from tests.cluster import binaries
+from tests.cluster.cache import CLONE
+from tests.e2e.world import World
+from tests.unit.docs.pages import marked
+
+NAMESPACE = "ml"
+SECONDS = 900
+
+
+@pytest.fixture
+def place(world: World) -> Iterator[str]:
+    """The README's namespace, which must not be there before and is not there afterwards."""
+    world.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    yield NAMESPACE
+    world.kubectl("delete", "namespace", NAMESPACE)
+
+
+def test_the_first_model(world: World, place: str, tmp_path: Path) -> None:
+    """As written, with the settings that the README asks for and the path of the values file replaced."""
+    values = tmp_path / "my-values.yaml"
+    values.write_text(json.dumps(_values(world)))
+    script = marked("run", "first-model").replace("my-values.yaml", str(values))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=CLONE,
+        env={**os.environ, **_settings(world, tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    version = world.kubectl.get("modelversion", "flights-v1", "--namespace", place)
+    assert objects.phase(version) == "Approved"
+
+
+def _values(world: World) -> Mapping[str, object]:
+    """`my-values.yaml` for this cluster; its CRDs belong to the release that is there already."""
+    values = installation.values(world.registry, world.images, [])
+    secrets = {"readSecret": "trimtab-registry", "pushSecret": "trimtab-registry"}
+    return {
+        **values,
+        "registry": {"host": world.registry.host, "plainHTTP": True, **secrets},
+        "crds": {"install": False},
+    }
+
+
+def _settings(world: World, folder: Path) -> Mapping[str, str]:
+    credentials = installation.write_credentials(world.registry, folder / "config.json")
+    tools = (
+        binaries.ensure(binaries.KUBERNETES),
+        binaries.ensure(binaries.HELM),
+        Path(sys.executable).parent,
+    )
+    return {
+        "KUBECONFIG": str(world.kubectl.kubeconfig),
+        "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"]]),
+        "REGISTRY": world.registry.host,
+        "REGISTRY_USER": world.registry.username,
+        "REGISTRY_PASSWORD": world.registry.password,
+        "TRAIN_IMAGE": world.images.flights.name,
+        "PUBLISH": f"--registry {world.registry.address} --plain-http --credentials {credentials}",
+    }
