@@ -235,8 +235,8 @@ def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
 @given(st.integers(1, 99))
 def test_the_fewest_replicas_of_a_weight_are_enough(weight: int) -> None:
     fewest = smallest_replicas(weight)
-    assert abs(pair(fewest, weight).effective_weight - weight) <= 5
-    assert fewest == 1 or abs(pair(fewest - 1, weight).effective_weight - weight) > 5
+    assert is_reachable(fewest, weight)
+    assert fewest == 1 or not is_reachable(fewest - 1, weight)
 
 
 @pytest.mark.parametrize(
