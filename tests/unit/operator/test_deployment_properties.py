@@ -27,7 +27,7 @@ from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.observed import DeploymentObserved, PodTrouble, WorkloadObserved
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.steps import position, step_key
-from trimtab.deployment.traffic.replica_ratio import Pair, pair, smallest_replicas
+from trimtab.deployment.traffic.replica_ratio import Pair, is_reachable, pair, smallest_replicas
 from trimtab.deployment.turn import turn_name
 from trimtab.model.kinds import SERVICE
 from trimtab.model.plan import Apply, Delete, Plan, Scale
