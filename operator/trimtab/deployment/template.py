@@ -3,6 +3,7 @@ image)."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -29,15 +30,6 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
         pods.registry_access(observed.settings, push=False), pin, deadline_seconds=FETCH_DEADLINE_SECONDS
     )
     wire = serving.to_wire()
-    init = own_container(
-        names.CONTAINER_FETCH,
-        observed.settings,
-        fetch,
-        ["fetch"],
-        [mount("model", paths.MODEL)],
-        secret="read",
-    )
-    server = _server(observed, version)
     return {
         "metadata": {
             "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
@@ -48,11 +40,20 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
             "enableServiceLinks": False,
             "securityContext": pods.POD_SECURITY,
             "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "initContainers": [init],
-            "containers": [server],
+            "initContainers": [
+                own_container(
+                    names.CONTAINER_FETCH,
+                    observed.settings,
+                    fetch,
+                    ["fetch"],
+                    [mount("model", paths.MODEL)],
+                    secret="read",
+                )
+            ],
+            "containers": [_server(observed, version)],
             "volumes": [
                 scratch("model"),
-                *pods.tmp_volumes(init, server),
+                scratch("tmp"),
                 *pods.credential_volumes(observed.settings, "read"),
             ],
             **{key: wire[key] for key in ("nodeSelector", "tolerations") if wire.get(key)},
@@ -79,7 +80,7 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
         "securityContext": pods.CONTAINER_SECURITY,
         "volumeMounts": [
             mount("model", paths.MODEL, read_only=True),
-            pods.own_tmp(names.CONTAINER_SERVER),
+            mount("tmp", Path("/tmp")),  # noqa: S108 - inside the container
         ],
         "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 2},
         "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},
