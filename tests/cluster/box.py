@@ -93,6 +93,7 @@ class Box:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not list(self._processes()), 30, "the box to end")
+        wait_until(lambda: not list(self._entrants()), 30, "what entered the box to end")
         if slot is not None:
             self._remove_traces(Addresses(slot))
         if not any(Path("/sys/class/net").glob("trimtab*")):
@@ -103,6 +104,12 @@ class Box:
         for pid, words in command_lines():
             if str(self.pause) in words and words[0] in (str(self.pause), "unshare"):
                 yield pid, words
+
+    def _entrants(self) -> Iterator[int]:
+        """The `nsenter` of each daemon: outside of the box's process namespace, it ends after its daemon."""
+        for pid, words in command_lines():
+            if Path(words[0]).name == "nsenter" and any(f"{self.state}/" in word for word in words):
+                yield pid
 
     def _start_anchor(self) -> int:
         namespaces = ["--mount", "--propagation", "private", "--net", "--pid", "--mount-proc"]
