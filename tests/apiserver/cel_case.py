@@ -84,5 +84,21 @@ def toleration(message: str, *, accepted: Edits, refused: Edits) -> Case:
     return experiment(TOLERATION, message, accepted=accepted, refused=refused)
 
 
+def deployment(path: str, message: str, *, accepted: Edits, refused: Edits) -> Case:
+    return Case("Deployment", path, message, accepted, refused)
+
+
+def serving_toleration(message: str, *, accepted: Edits, refused: Edits) -> Case:
+    edits: list[Edits] = [{"spec.serving.tolerations": [one]} for one in (accepted, refused)]
+    return deployment("spec.serving.tolerations[]", message, accepted=edits[0], refused=edits[1])
+
+
+def metric(message: str, *, accepted: Edits, refused: Edits) -> Case:
+    """One metric instead of the sample's."""
+    metrics = "spec.rollout.analysis.metrics"
+    edits: list[Edits] = [{metrics: [{"name": "one", **one}]} for one in (accepted, refused)]
+    return deployment(f"{metrics}[]", message, accepted=edits[0], refused=edits[1])
+
+
 def status(path: str, message: str, accepted: Edits, refused: Edits) -> Case:
     return Case("Experiment", path, message, accepted, refused, stored={}, in_status=True)

@@ -95,8 +95,47 @@ def model_version() -> Object:
     }
 
 
-SAMPLES = {"Experiment": experiment, "ModelVersion": model_version}
-PLURALS = {"Experiment": "experiments", "ModelVersion": "modelversions"}
+def deployment() -> Object:
+    return {
+        "apiVersion": "trimtab.dev/v1alpha1",
+        "kind": "Deployment",
+        "metadata": {"name": "flights"},
+        "spec": {
+            "model": {"name": "flights", "version": 3, "digest": DIGEST},
+            "serving": {
+                "replicas": 3,
+                "resources": {"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}},
+                "env": [{"name": "OMP_NUM_THREADS", "value": "1"}],
+                "nodeSelector": {"example.com/pool": "serving"},
+                "tolerations": [{"key": "serving", "operator": "Exists", "effect": "NoSchedule"}],
+            },
+            "traffic": {"provider": "ReplicaRatio"},
+            "rollout": {
+                "steps": [
+                    {"weight": 25},
+                    {"analyze": {"minSamples": 500, "maxDuration": "1h"}},
+                    {"weight": 50},
+                    {"pause": {"for": "10m"}},
+                    {"pause": {}},
+                ],
+                "analysis": {
+                    "alpha": "0.05",
+                    "metrics": [
+                        {"name": "errors", "preset": "errorRate", "maxAbsolute": "0.005"},
+                        {"name": "slow", "preset": "latency", "quantile": "0.95", "maxDuration": "250ms"},
+                        {"name": "skew", "preset": "trainServeSkew", "floor": "0.05"},
+                        {"name": "shift", "preset": "predictionShift", "onFail": "Observe"},
+                    ],
+                    "onInconclusive": "Hold",
+                },
+                "progressDeadline": "15m",
+            },
+        },
+    }
+
+
+SAMPLES = {"Experiment": experiment, "ModelVersion": model_version, "Deployment": deployment}
+PLURALS = {"Experiment": "experiments", "ModelVersion": "modelversions", "Deployment": "deployments"}
 
 
 def edited(source: Object, edits: Edits) -> Object:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from kubernetes import client, config
-from tests.apiserver import cel_cases_run, cel_cases_spec
+from tests.apiserver import cel_cases_deployment, cel_cases_rollout, cel_cases_run, cel_cases_spec
 from tests.apiserver.cel_case import Case
 from tests.apiserver.samples import PLURALS, SAMPLES, Edits, Object, edited
 from tests.cluster.control_plane import ControlPlane
@@ -18,7 +18,12 @@ from tests.cluster.control_plane import ControlPlane
 from trimtab.apis import crd
 
 GROUP_VERSION = ("trimtab.dev", "v1alpha1")
-CASES = (*cel_cases_spec.CASES, *cel_cases_run.CASES)
+CASES = (
+    *cel_cases_spec.CASES,
+    *cel_cases_run.CASES,
+    *cel_cases_deployment.CASES,
+    *cel_cases_rollout.CASES,
+)
 
 Api = Any  # client.CustomObjectsApi, whose annotations do not admit unpacked arguments
 Resource = tuple[str, str, str, str]
@@ -104,7 +109,7 @@ def _writer(case: Case, api: Api, namespace: str) -> Write:
 
 def _store(case: Case, api: Api, resource: Resource) -> Object:
     body = edited(SAMPLES[case.kind](), case.stored or {})
-    if case.kind == "Experiment":
+    if case.kind != "ModelVersion":
         body["metadata"] = {"generateName": "stored-"}
     stored: Object = api.create_namespaced_custom_object(*resource, body=body)
     if not case.stored_status:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.apiserver.samples import PLURALS, SAMPLES, Object, edited, experiment
+from tests.apiserver.samples import DIGEST, PLURALS, SAMPLES, Object, deployment, edited, experiment
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import KubectlFailed
 
@@ -28,7 +28,11 @@ def create(plane: ControlPlane, namespace: str, body: Object) -> Object:
 def test_unknown_fields_are_refused_by_name(
     kind: crd.Kind, path: str, control_plane: ControlPlane, namespace: str
 ) -> None:
-    deepest = {"Experiment": "spec.trial.env[0].unknown", "ModelVersion": "spec.signature.inputs[0].unknown"}
+    deepest = {
+        "Experiment": "spec.trial.env[0].unknown",
+        "ModelVersion": "spec.signature.inputs[0].unknown",
+        "Deployment": "spec.rollout.steps[1].analyze.unknown",
+    }
     path = deepest[kind.name] if path == "deep" else path
     body = edited(SAMPLES[kind.name](), {path: "x"})
     with pytest.raises(KubectlFailed) as refused:
@@ -81,6 +85,30 @@ def test_columns_answer_is_it_fine_where_is_it_and_why(control_plane: ControlPla
     assert row.split()[:5] == ["flights-winter", "flights", "False", "GateFailed", "GateFailed"]
 
 
+def test_columns_of_a_rollout_show_both_sides_and_the_weight(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    create(control_plane, namespace, deployment())
+    side = {"digest": DIGEST, "revision": "5f3c09aa"}
+    status = {
+        "phase": "Progressing",
+        "stable": side | {"modelVersion": "flights-v2"},
+        "candidate": side | {"modelVersion": "flights-v3", "revision": "8a11d2c4"},
+        "step": {"index": 1, "startedAt": "2026-01-01T00:00:00Z"},
+        "weight": {"desired": 25, "applied": 25, "observed": 24},
+        "conditions": [_condition("Ready", "False", "Analyzing")],
+    }
+    patch = json.dumps({"status": status})
+    target = ("mdep", "flights", "-n", namespace)
+    control_plane.kubectl("patch", *target, "--subresource=status", "--type=merge", "-p", patch)
+    header, row = control_plane.kubectl("get", *target).splitlines()
+    shown = dict(zip(header.split(), row.split(), strict=True))
+    assert list(shown) == ["NAME", "READY", "PHASE", "REASON", "STABLE", "CANDIDATE", "WEIGHT", "STEP", "AGE"]
+    assert (shown["READY"], shown["REASON"]) == ("False", "Analyzing")
+    assert (shown["STABLE"], shown["CANDIDATE"]) == ("flights-v2", "flights-v3")
+    assert (shown["WEIGHT"], shown["STEP"]) == ("25", "1")
+
+
 def _condition(type_: str, status: str, reason: str) -> dict[str, Any]:
     times = {"observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}
     return {"type": type_, "status": status, "reason": reason, "message": "", **times}
@@ -99,6 +127,32 @@ def test_the_largest_experiment_is_accepted_and_updated(control_plane: ControlPl
     create(control_plane, namespace, largest_experiment())
     patch = json.dumps({"spec": {"suspend": True}})
     control_plane.kubectl("patch", "mexp", "largest", "-n", namespace, "--type=merge", "-p", patch)
+
+
+def test_the_largest_deployment_is_accepted_and_updated(control_plane: ControlPlane, namespace: str) -> None:
+    create(control_plane, namespace, largest_deployment())
+    patch = json.dumps({"spec": {"model": {"version": 9999999}}})
+    control_plane.kubectl("patch", "mdep", "flights", "-n", namespace, "--type=merge", "-p", patch)
+
+
+def largest_deployment() -> Object:
+    """20 weights that differ at 100 pods: the rules over them compare each with each."""
+    weights = [2, 4, 8, 12, 16, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 90, 98]
+    errors = {"preset": "errorRate", "maxRelativeIncrease": "1.0", "maxAbsolute": "0.005", "onFail": "Abort"}
+    return edited(
+        deployment(),
+        {
+            "spec.serving.replicas": 100,
+            "spec.serving.env": [{"name": f"E{i:0127d}", "value": "v" * 1024} for i in range(50)],
+            "spec.serving.nodeSelector": {f"example.com/k{i:060d}": "v" * 63 for i in range(16)},
+            "spec.serving.tolerations": [
+                {"key": "k" * 63, "value": "v" * 63, "effect": "NoExecute", "tolerationSeconds": i}
+                for i in range(16)
+            ],
+            "spec.rollout.steps": [{"weight": weight} for weight in weights],
+            "spec.rollout.analysis.metrics": [{"name": f"m{i:039d}", **errors} for i in range(10)],
+        },
+    )
 
 
 def largest_experiment() -> Object:

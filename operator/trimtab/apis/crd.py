@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from trimtab.apis.schema import Schema, field_schema, paragraph, with_rules
+from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.experiment import Experiment
 from trimtab.apis.v1alpha1.meta import GROUP, VERSION, Resource
 from trimtab.apis.v1alpha1.modelversion import ModelVersion
@@ -58,7 +59,7 @@ REASON = Column("Reason", _condition("Ready", "reason"))
 AGE = Column("Age", ".metadata.creationTimestamp", "date")
 MESSAGE = Column("Message", _condition("Ready", "message"), wide=True)
 
-KINDS = (
+KINDS: tuple[Kind, ...] = (
     Kind(
         Experiment,
         "experiments",
@@ -87,6 +88,24 @@ KINDS = (
             AGE,
             Column("Experiment", ".spec.lineage.experiment.name", wide=True),
             Column("Digest", ".spec.artifact.digest", wide=True),
+            MESSAGE,
+        ),
+    ),
+    Kind(
+        Deployment,
+        "deployments",
+        "mdep",
+        (
+            READY,
+            PHASE,
+            REASON,
+            Column("Stable", ".status.stable.modelVersion"),
+            Column("Candidate", ".status.candidate.modelVersion"),
+            Column("Weight", ".status.weight.applied", "integer"),
+            Column("Step", ".status.step.index", "integer"),
+            AGE,
+            Column("Revision", ".status.stable.revision", wide=True),
+            Column("Pods", ".status.replicas", "integer", wide=True),
             MESSAGE,
         ),
     ),

@@ -13,13 +13,10 @@ class Rule:
 
     `expression` sees the value as `self` and, in a transition rule, the stored one as `oldSelf`.
     `message` is what a user reads: it says what to change, in the user's field names.
-    `message_expression` computes a message with the object's own numbers; `message` stands in for it where it
-    cannot be computed.
     """
 
     expression: str
     message: str
-    message_expression: str = ""
 
     @property
     def is_transition(self) -> bool:

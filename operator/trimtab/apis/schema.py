@@ -82,14 +82,9 @@ def default_text(info: FieldInfo) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def _validation(rule: Rule) -> Schema:
-    computed = {"messageExpression": rule.message_expression} if rule.message_expression else {}
-    return {"rule": rule.expression, "message": rule.message} | computed
-
-
 def with_rules(schema: Schema, rules: Iterable[Rule]) -> Schema:
     """Rules of the same value stand together, in the order in which they were written."""
-    added = [_validation(rule) for rule in rules]
+    added = [{"rule": rule.expression, "message": rule.message} for rule in rules]
     all_rules = [*schema.get("x-kubernetes-validations", []), *added]
     return schema | ({"x-kubernetes-validations": all_rules} if all_rules else {})
 

@@ -28,6 +28,32 @@ def root() -> None:
     """Keeps commands named while there is only one."""
 
 
+Name = Annotated[str, typer.Argument(help="Name of the Deployment (deployments.trimtab.dev).")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
+
+
+@app.command()
+def promote(name: Name, namespace: Namespace = "default") -> None:
+    """End the wait of the candidate's step: a pause, or an analysis without a verdict."""
+    _act("promote", namespace, name)
+
+
+@app.command()
+def abort(name: Name, namespace: Namespace = "default") -> None:
+    """Give the candidate up: all traffic goes back to stable, and the revision is quarantined."""
+    _act("abort", namespace, name)
+
+
+def _act(action: str, namespace: str, name: str) -> None:
+    from trimtab.cli import actions
+
+    try:
+        typer.echo(actions.act(action, namespace, name))
+    except (actions.NothingToDo, actions.TrimtabError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command()
 def run(
     config: Annotated[Path, typer.Option("--config", help="The operator's configuration file (YAML).")],

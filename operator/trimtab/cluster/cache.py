@@ -42,6 +42,11 @@ class Cache:
     def of(self, kind: Kind) -> list[Object]:
         return [obj for key, obj in self._objects.items() if key.kind == kind.id]
 
+    def of_namespace(self, kind: Kind, namespace: str) -> list[Object]:
+        """Objects of a namespace, by name."""
+        keys = (key for key in self._objects if (key.kind, key.namespace) == (kind.id, namespace))
+        return self._sorted(keys, kind)
+
     def owned_by(self, uid: str, kind: Kind) -> list[Object]:
         """Objects whose controller is ``uid``, by name."""
         return self._sorted(self._by_owner.get(uid, ()), kind)

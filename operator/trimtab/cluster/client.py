@@ -17,8 +17,9 @@ from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from trimtab import __version__
+from trimtab.cluster.pace import Pace
 from trimtab.model.errors import Conflict, Exists, Gone, Transient, TrimtabError
-from trimtab.model.kinds import Kind, ObjectKey
+from trimtab.model.kinds import SELF_SUBJECT_REVIEW, Kind, ObjectKey
 from trimtab.model.names import FIELD_MANAGER, SCALE_FIELD_MANAGER
 from trimtab.model.plan import Body
 
@@ -61,16 +62,21 @@ class Client:
     Raises Gone, Exists, Conflict, Refused, NoAnswer or Transient; returns parsed JSON.
     """
 
-    def __init__(self, api: ApiClient, *, timeout_seconds: float, observe: Any = None) -> None:
+    def __init__(
+        self, api: ApiClient, *, timeout_seconds: float, observe: Any = None, pace: Pace | None = None
+    ) -> None:
         self.api = api
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._pace = pace
         self._observe = observe or (lambda verb, plural, code: None)
 
     @classmethod
-    async def connect(cls, *, timeout_seconds: float, observe: Any = None) -> Client:
+    async def connect(
+        cls, *, timeout_seconds: float, observe: Any = None, pace: Pace | None = None
+    ) -> Client:
         api = ApiClient(configuration=await load_configuration())
         api.user_agent = USER_AGENT
-        return cls(api, timeout_seconds=timeout_seconds, observe=observe)
+        return cls(api, timeout_seconds=timeout_seconds, observe=observe, pace=pace)
 
     async def close(self) -> None:
         await self.api.close()  # type: ignore[no-untyped-call]
@@ -128,6 +134,13 @@ class Client:
             "PATCH", kind, path, body=changes, query=query, content_type="application/merge-patch+json"
         )
 
+    async def who_am_i(self) -> str:
+        """The user name under which the API server knows this client."""
+        review = {"apiVersion": SELF_SUBJECT_REVIEW.api_version, "kind": SELF_SUBJECT_REVIEW.name}
+        path = SELF_SUBJECT_REVIEW.collection_path(None)
+        answer = await self._send("POST", SELF_SUBJECT_REVIEW, path, body=review)
+        return str(answer["status"]["userInfo"]["username"])
+
     async def apply(self, kind: Kind, body: Body, *, force: bool) -> Object:
         """Server-side apply. A uid or resourceVersion in the body that is not the server's is a Conflict."""
         meta = body["metadata"]
@@ -173,6 +186,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Object:
+        if self._pace is not None and verb != "GET":
+            await self._pace.take()
         try:
             status, text = await self._exchange(verb, path, body, query, content_type)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:

@@ -48,7 +48,8 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
         return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, replicas))
     if weight >= 100:
         # The candidate grows to full size beside stable; the roles swap when it is there.
-        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both=is_split(observed)))
+        both = is_split(observed) and not third_pods(observed, status)
+        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both))
     target = pair(replicas, weight)
     if may_split(observed, status, target):
         return Wanted(target, Traffic(stable.revision, both=True))

@@ -53,14 +53,17 @@ def _pinned(observed: DeploymentObserved) -> VersionObserved | NoTarget:
 
 
 def _followed(observed: DeploymentObserved) -> VersionObserved | NoTarget:
-    """The highest approved number that is not quarantined, never below what is served."""
-    approved = [v for v in observed.versions if v.phase == "Approved" and not _is_quarantined(observed, v)]
+    """The highest approved number that is not quarantined, never below what is served.
+
+    If all of them are, the highest stays the target: a person has to change something, and is told so.
+    """
     name, stable = observed.spec.model.name, observed.status.stable
     # By its name, not by its object: when that was deleted, an older version is no reason to change traffic.
     served = names.version_number(name, stable.model_version) if stable else 0
-    newer = [v for v in approved if v.version >= served]
+    newer = [v for v in observed.versions if v.phase == "Approved" and v.version >= served]
+    sound = [v for v in newer if not _is_quarantined(observed, v)]
     if newer:
-        return max(newer, key=lambda v: v.version)
+        return max(sound or newer, key=lambda v: v.version)
     if stable is not None and not any(v.name == stable.model_version for v in observed.versions):
         text = f"ModelVersion {stable.model_version} is gone; it serves on until a newer version is approved"
         return NoTarget(Reason.MODEL_VERSION_MISSING, text, True)

@@ -3,7 +3,6 @@ image)."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -30,6 +29,15 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
         pods.registry_access(observed.settings, push=False), pin, deadline_seconds=FETCH_DEADLINE_SECONDS
     )
     wire = serving.to_wire()
+    init = own_container(
+        names.CONTAINER_FETCH,
+        observed.settings,
+        fetch,
+        ["fetch"],
+        [mount("model", paths.MODEL)],
+        secret="read",
+    )
+    server = _server(observed, version)
     return {
         "metadata": {
             "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
@@ -40,20 +48,11 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
             "enableServiceLinks": False,
             "securityContext": pods.POD_SECURITY,
             "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "initContainers": [
-                own_container(
-                    names.CONTAINER_FETCH,
-                    observed.settings,
-                    fetch,
-                    ["fetch"],
-                    [mount("model", paths.MODEL)],
-                    secret="read",
-                )
-            ],
-            "containers": [_server(observed, version)],
+            "initContainers": [init],
+            "containers": [server],
             "volumes": [
                 scratch("model"),
-                scratch("tmp"),
+                *pods.tmp_volumes(init, server),
                 *pods.credential_volumes(observed.settings, "read"),
             ],
             **{key: wire[key] for key in ("nodeSelector", "tolerations") if wire.get(key)},
@@ -80,7 +79,7 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
         "securityContext": pods.CONTAINER_SECURITY,
         "volumeMounts": [
             mount("model", paths.MODEL, read_only=True),
-            mount("tmp", Path("/tmp")),  # noqa: S108 - inside the container
+            pods.own_tmp(names.CONTAINER_SERVER),
         ],
         "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 2},
         "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from trimtab.apis.v1alpha1.experiment_status import (
-    ChampionStatus,
     EvaluationStatus,
     GateStatus,
 )
 from trimtab.experiment import build, gates
-from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem, VersionObserved
+from trimtab.experiment.champion import champion_of
+from trimtab.experiment.observed import ExperimentObserved, JobObserved, Problem
 from trimtab.experiment.outcome import REGISTERING_MESSAGE, Decision, fail, progress
 from trimtab.experiment.reasons import Reason
 from trimtab.experiment.results import judge_evaluation
@@ -26,21 +26,15 @@ def choose_champion(observed: ExperimentObserved, now: datetime) -> Decision:
     """Resolve the champion once, from a live read, before the evaluation Job exists."""
     if observed.versions is None:
         return Decision(observed.status)
-    champion = champion_of(observed.versions)
+    named = observed.spec.evaluation.champion
+    champion = champion_of(observed.versions, observed.deployments, named.deployment if named else None)
+    if isinstance(champion, Problem):
+        return fail(observed.status, "Failed", champion.reason, champion.message, now)
     evaluation = EvaluationStatus(
         data_digest=build.evaluation_entry(observed).digest,
         champion=champion,
     )
     return _evaluating(observed, evaluation)
-
-
-def champion_of(versions: Sequence[VersionObserved]) -> ChampionStatus | None:
-    """The highest approved version."""
-    approved = [version for version in versions if version.approved]
-    if not approved:
-        return None
-    best = max(approved, key=lambda version: version.version)
-    return ChampionStatus(model_version=best.name, digest=best.digest, image=best.image)
 
 
 def decide(observed: ExperimentObserved, now: datetime) -> Decision:

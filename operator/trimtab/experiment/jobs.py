@@ -9,7 +9,7 @@ from trimtab.apis.v1alpha1.trial import TrialTemplate
 from trimtab.model import names
 from trimtab.model.kinds import EXPERIMENT, JOB
 from trimtab.model.plan import Create, controller_reference
-from trimtab.model.pods import POD_SECURITY, Json, scratch
+from trimtab.model.pods import POD_SECURITY, Json, tmp_volumes
 from trimtab_runtime.contract.errors import EXIT_DO_NOT_RETRY
 
 
@@ -34,7 +34,7 @@ def job(
         "securityContext": POD_SECURITY,
         "initContainers": list(init_containers),
         "containers": [container],
-        "volumes": [*volumes, scratch("tmp")],
+        "volumes": [*volumes, *tmp_volumes(*init_containers, container)],
         **_placement(template),
     }
     annotations = {"kubectl.kubernetes.io/default-container": default_container}

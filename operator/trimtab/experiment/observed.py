@@ -69,6 +69,15 @@ class VersionObserved:
     image: str
     approved: bool
     experiment_uid: str
+    quarantined: bool = False
+
+
+@dataclass(frozen=True)
+class DeploymentOfModel:
+    """A Deployment of the same model, from a live read; ``stable`` is a ModelVersion's name, or empty."""
+
+    name: str
+    stable: str
 
 
 @dataclass(frozen=True)
@@ -109,5 +118,6 @@ class ExperimentObserved:
     jobs: Mapping[str, JobObserved] = field(default_factory=dict)
     data: Mapping[str, str] | Problem | None = None
     versions: tuple[VersionObserved, ...] | None = None
+    deployments: tuple[DeploymentOfModel, ...] = ()
     artifact: Artifact | Problem | None = None
     reservations: Reservations | None = None

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     JOB_FAILED = "JobFailed"
     IMAGE_UNKNOWN = "ImageUnknown"
     NO_CHAMPION = "NoChampion"
+    CHAMPION_AMBIGUOUS = "ChampionAmbiguous"
     NAME_CONFLICT = "NameConflict"
     API_REFUSED = "ApiRefused"
     API_UNAVAILABLE = "ApiUnavailable"

@@ -53,6 +53,7 @@ JOB = Kind("batch", "v1", "Job", "jobs")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 POD = Kind("", "v1", "Pod", "pods")
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
+SELF_SUBJECT_REVIEW = Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews")
 SERVICE = Kind("", "v1", "Service", "services")
 WORKLOAD = Kind("apps", "v1", "Deployment", "deployments", alias="Workload")
 

@@ -58,6 +58,16 @@ def scratch(name: str) -> Json:
     return {"name": name, "emptyDir": {}}
 
 
+def own_tmp(container: str) -> Json:
+    """A /tmp that no other container of the pod sees: users' code must not find or leave anything there."""
+    return mount(f"tmp-{container}", Path("/tmp"))  # noqa: S108 - inside the container
+
+
+def tmp_volumes(*containers: Json) -> list[Json]:
+    """The volumes of `own_tmp`, for each container of a pod."""
+    return [scratch(f"tmp-{container['name']}") for container in containers]
+
+
 def registry_access(settings: Settings, *, push: bool) -> RegistryAccess:
     """How a container of ours reaches the registry; its credentials are mounted by `own_container`."""
     registry = settings.registry
@@ -90,7 +100,7 @@ def own_container(
         "env": [config_env(config)],
         "resources": _OWN_RESOURCES,
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*mounts, *credentials, mount("tmp", Path("/tmp"))],  # noqa: S108 - inside the container
+        "volumeMounts": [*mounts, *credentials, own_tmp(name)],
         "terminationMessagePolicy": "File",
     }
 
@@ -106,7 +116,7 @@ def user_container(
         "imagePullPolicy": "IfNotPresent",
         "resources": resources,
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*mounts, mount("tmp", Path("/tmp"))],  # noqa: S108 - inside the container
+        "volumeMounts": [*mounts, own_tmp(name)],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **{key: value for key, value in fields.items() if value},
     }

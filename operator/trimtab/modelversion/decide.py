@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trimtab.apis.v1alpha1.modelversion import ModelVersionStatus
+from trimtab.apis.v1alpha1.modelversion import ModelVersionStatus, QuarantinedBy, ServedBy
 from trimtab.model import conditions, history
 from trimtab.model.conditions import Condition
 from trimtab.model.plan import Plan
@@ -17,6 +17,8 @@ from trimtab.modelversion.observed import ModelVersionObserved, OriginObserved
 from trimtab.modelversion.reasons import Reason
 
 APPROVED = "Approved"
+QUARANTINED = "Quarantined"
+USES_LIMIT = 50
 
 
 def decide(observed: ModelVersionObserved, now: datetime) -> Plan:
@@ -79,7 +81,24 @@ def _finish(
     desired: tuple[Condition, ...],
     now: datetime,
 ) -> Plan:
+    served = tuple(
+        ServedBy.model_validate({"deployment": use.deployment, "role": use.role})
+        for use in observed.uses
+        if use.role != QUARANTINED
+    )
+    quarantined = tuple(
+        QuarantinedBy(deployment=use.deployment, reason=use.reason)
+        for use in observed.uses
+        if use.role == QUARANTINED
+    )
     merged = conditions.merge(observed.status.conditions, desired, generation=observed.generation, now=now)
-    moved = status.model_copy(update={"conditions": merged, "observed_generation": observed.generation})
+    moved = status.model_copy(
+        update={
+            "conditions": merged,
+            "observed_generation": observed.generation,
+            "served_by": served[:USES_LIMIT],
+            "quarantined_by": quarantined[:USES_LIMIT],
+        }
+    )
     wire = moved.to_wire()
     return Plan(status=wire if wire != observed.status.to_wire() else None)

@@ -19,6 +19,15 @@ class OriginObserved:
 
 
 @dataclass(frozen=True)
+class DeploymentUse:
+    """What a Deployment says of the version: its Stable or Candidate, or Quarantined with the reason."""
+
+    deployment: str
+    role: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ModelVersionObserved:
     """``origin`` None = no such Experiment exists (by a live read)."""
 
@@ -29,3 +38,4 @@ class ModelVersionObserved:
     spec: ModelVersionSpec
     status: ModelVersionStatus
     origin: OriginObserved | None
+    uses: tuple[DeploymentUse, ...] = ()

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
@@ -22,7 +20,6 @@ from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
 from trimtab.model import names
 from trimtab.model.clock import parse_time
-from trimtab.model.errors import Terminal
 from trimtab.model.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -39,6 +36,7 @@ from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
 from trimtab.runtime.observe_pods import container_statuses, reported, waiting
+from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
 
@@ -52,7 +50,7 @@ class DeploymentReconciler:
         self._judge = judge
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
-        deployment = _parse(obj)
+        deployment = parse(Deployment, obj)
         observed = self._observe(obj, deployment)
         return decide(await self._judge.judged(deployment, observed, now), now)
 
@@ -173,15 +171,3 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
     )
-
-
-def _parse(obj: Object) -> Deployment:
-    try:
-        return Deployment.model_validate(obj)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Terminal(
-            Reason.INVALID_SPEC,
-            f"{where}: {first['msg']}; the stored object does not fit this operator's schema",
-        ) from error

@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from trimtab.apis.v1alpha1.experiment import Experiment
 from trimtab.apis.v1alpha1.experiment_status import ExperimentStatus, TrialStatus
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.experiment.decide import decide
 from trimtab.experiment.observed import (
+    DeploymentOfModel,
     ExperimentObserved,
     JobObserved,
     Problem,
@@ -25,10 +24,11 @@ from trimtab.experiment.reasons import Reason
 from trimtab.experiment.stages import Stage, stage_of
 from trimtab.model import names
 from trimtab.model.errors import Terminal, Transient
-from trimtab.model.kinds import CONFIG_MAP, EXPERIMENT, JOB, MODEL_VERSION, POD
+from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, EXPERIMENT, JOB, MODEL_VERSION, POD
 from trimtab.model.plan import Plan, controller_uid
 from trimtab.model.settings import Settings
 from trimtab.runtime.observe_jobs import observe_job, succeeded
+from trimtab.runtime.resource import parse
 from trimtab.sources.registry import RegistrySource
 from trimtab_runtime.contract.artifact import result_tag
 from trimtab_runtime.contract.message import TrialResult
@@ -49,7 +49,7 @@ class ExperimentReconciler:
         return decide(await self._observe(obj), now)
 
     async def _observe(self, obj: Object) -> ExperimentObserved:
-        experiment = _parse(obj)
+        experiment = parse(Experiment, obj)
         meta = obj["metadata"]
         observed = ExperimentObserved(
             name=meta["name"],
@@ -68,7 +68,11 @@ class ExperimentReconciler:
             case Stage.TRAIN | Stage.EVALUATE:
                 return replace(observed, jobs=await self._jobs(observed))
             case Stage.CHOOSE_CHAMPION:
-                return replace(observed, versions=await self._versions(observed))
+                return replace(
+                    observed,
+                    versions=await self._versions(observed),
+                    deployments=await self._deployments(observed),
+                )
             case Stage.RESOLVE_DATA if not observed.spec.suspend:
                 return replace(observed, data=await self._registry.digests(observed.spec.data))
             case Stage.REGISTER if not observed.spec.suspend:
@@ -149,21 +153,19 @@ class ExperimentReconciler:
         listed = await self._client.list(MODEL_VERSION, observed.namespace)
         return tuple(_version(obj) for obj in listed if obj["spec"]["model"] == observed.spec.model)
 
+    async def _deployments(self, observed: ExperimentObserved) -> tuple[DeploymentOfModel, ...]:
+        listed = await self._client.list(DEPLOYMENT, observed.namespace)
+        return tuple(
+            DeploymentOfModel(
+                obj["metadata"]["name"], obj.get("status", {}).get("stable", {}).get("modelVersion", "")
+            )
+            for obj in listed
+            if obj["spec"]["model"]["name"] == observed.spec.model
+        )
+
     async def _reservations(self, observed: ExperimentObserved) -> Reservations:
         name = names.model_config_map(observed.spec.model)
         return parse_reservations(await self._client.find(CONFIG_MAP, observed.namespace, name))
-
-
-def _parse(obj: Object) -> Experiment:
-    try:
-        return Experiment.model_validate(obj)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Terminal(
-            Reason.INVALID_SPEC,
-            f"{where}: {first['msg']}; the stored object does not fit this operator's schema",
-        ) from error
 
 
 def _expected_running(observed: ExperimentObserved) -> list[str]:
@@ -189,6 +191,7 @@ def _version(obj: Object) -> VersionObserved:
         digest=spec["artifact"]["digest"],
         image=spec["runtime"]["image"],
         approved=obj.get("status", {}).get("phase") == "Approved",
+        quarantined=bool(obj.get("status", {}).get("quarantinedBy")),
         experiment_uid=spec["lineage"]["experiment"]["uid"],
     )
 

@@ -1,21 +1,20 @@
-"""Reads a ModelVersion and, while it is not approved, the Experiment it claims to come from: live."""
+"""Reads a ModelVersion, who uses it, and, while it is not approved, the Experiment it claims to come from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from trimtab.apis.v1alpha1.modelversion import ModelVersion
+from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.experiment.stages import FINAL_PHASES
-from trimtab.model.errors import Terminal
-from trimtab.model.kinds import EXPERIMENT, MODEL_VERSION
+from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.modelversion.decide import decide
-from trimtab.modelversion.observed import ModelVersionObserved, OriginObserved
-from trimtab.modelversion.reasons import Reason
+from trimtab.modelversion.observed import DeploymentUse, ModelVersionObserved, OriginObserved
+from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
 
@@ -23,11 +22,12 @@ Object = dict[str, Any]
 class ModelVersionReconciler:
     kind = MODEL_VERSION
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, cache: Cache) -> None:
         self._client = client
+        self._cache = cache
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
-        version = _parse(obj)
+        version = parse(ModelVersion, obj)
         meta = obj["metadata"]
         approved = version.status.phase == "Approved"
         return decide(
@@ -39,9 +39,23 @@ class ModelVersionReconciler:
                 spec=version.spec,
                 status=version.status,
                 origin=None if approved else await self._origin(version, meta["namespace"]),
+                uses=tuple(self._uses(version.spec.model, meta["namespace"], meta["name"])),
             ),
             now,
         )
+
+    def _uses(self, model: str, namespace: str, name: str) -> Iterator[DeploymentUse]:
+        """What the Deployments of the namespace say of this version, by their names."""
+        for obj in self._cache.of_namespace(DEPLOYMENT, namespace):
+            status, deployment = obj.get("status", {}), obj["metadata"]["name"]
+            if obj["spec"]["model"]["name"] != model:
+                continue
+            for role in ("stable", "candidate"):
+                if status.get(role, {}).get("modelVersion") == name:
+                    yield DeploymentUse(deployment, role.capitalize(), "")
+            for entry in status.get("quarantine", ()):
+                if entry["modelVersion"] == name:
+                    yield DeploymentUse(deployment, "Quarantined", entry["reason"])
 
     async def _origin(self, version: ModelVersion, namespace: str) -> OriginObserved | None:
         live = await self._client.find(EXPERIMENT, namespace, version.spec.lineage.experiment.name)
@@ -57,15 +71,3 @@ class ModelVersionReconciler:
             digest=winner.get("manifestDigest", ""),
             image=winner.get("image", ""),
         )
-
-
-def _parse(obj: Object) -> ModelVersion:
-    try:
-        return ModelVersion.model_validate(obj)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Terminal(
-            Reason.INVALID_SPEC,
-            f"{where}: {first['msg']}; the stored object does not fit this operator's schema",
-        ) from error

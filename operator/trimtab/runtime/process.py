@@ -9,24 +9,29 @@ import signal
 import socket
 import time
 import uuid
+from collections import Counter
 from contextlib import suppress
 
 import kopf
 
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
+from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
+from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import handlers
 from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop, beat_forever
 from trimtab.runtime.metrics import Metrics
+from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.probes import Health, ProbeServer
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.sources.registry import RegistrySource
+from trimtab.sources.scrape import Scraper
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +53,9 @@ class Operator:
         probes = ProbeServer(self._health, self._metrics, self._refresh_metrics)
         await probes.start(self._configuration.probe_host, self._configuration.probe_port)
         client = await Client.connect(
-            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            observe=self._metrics.observe_request,
+            pace=Pace(self._configuration.writes_per_second),
         )
         election_client = await Client.connect(timeout_seconds=3.0)
         beat = asyncio.create_task(beat_forever(self._beat))
@@ -85,6 +92,8 @@ class Operator:
         executor = Executor(client, self._cache, self._guard)
         events = handlers.Events(self._cache, self._guard, self._queue)
         source = RegistrySource(self._configuration.registry_access())
+        scraper = Scraper()
+        watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
         loop = Loop(
             client=client,
             cache=self._cache,
@@ -92,7 +101,7 @@ class Operator:
             queue=self._queue,
             executor=executor,
             metrics=self._metrics,
-            reconcilers=reconcilers(client, self._cache, source, self._configuration.settings()),
+            reconcilers=reconcilers(client, self._cache, source, watch, self._configuration.settings()),
             beat=self._beat,
         )
         sweep = Sweep(
@@ -111,10 +120,12 @@ class Operator:
         parts = [
             watching,
             asyncio.create_task(sweep.run(synced)),
+            asyncio.create_task(watch.run()),
             *(asyncio.create_task(self._worker(loop, synced)) for _ in range(self._configuration.workers)),
         ]
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
+        await scraper.close()
 
     async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
         await kopf.operator(
@@ -135,6 +146,11 @@ class Operator:
     def _refresh_metrics(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
         self._metrics.queue_oldest_seconds.set(self._queue.oldest_age_seconds)
+        self._metrics.phase_objects.clear()
+        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT):
+            phases = Counter(obj.get("status", {}).get("phase", "") for obj in self._cache.of(kind))
+            for phase, count in phases.items():
+                self._metrics.phase_objects.labels(kind.id, phase or "None").set(count)
 
 
 def _on_sigterm() -> asyncio.Future[None]:

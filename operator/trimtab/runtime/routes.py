@@ -7,8 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from trimtab.cluster.cache import Cache
-from trimtab.model.kinds import EXPERIMENT, JOB, MODEL_VERSION, POD, Kind, ObjectKey
-from trimtab.model.names import LABEL_EXPERIMENT, LABEL_MANAGED_BY, MANAGED_BY
+from trimtab.model.kinds import (
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    EXPERIMENT,
+    JOB,
+    MODEL_VERSION,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    WORKLOAD,
+    Kind,
+    ObjectKey,
+)
+from trimtab.model.names import LABEL_DEPLOYMENT, LABEL_EXPERIMENT, LABEL_MANAGED_BY, MANAGED_BY
 
 Object = Mapping[str, Any]
 
@@ -33,24 +46,44 @@ def _experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
         yield ObjectKey(MODEL_VERSION.id, meta["namespace"], version)
 
 
-def _model_version(obj: Object, _: Cache) -> Iterable[ObjectKey]:
-    meta = obj["metadata"]
+def _model_version(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
+    """Itself, the Experiment that it says made it, and the Deployments of its model."""
+    meta, spec = obj["metadata"], obj.get("spec", {})
     yield ObjectKey(MODEL_VERSION.id, meta["namespace"], meta["name"])
-    experiment = obj.get("spec", {}).get("lineage", {}).get("experiment", {}).get("name")
+    experiment = spec.get("lineage", {}).get("experiment", {}).get("name")
     if experiment:
         yield ObjectKey(EXPERIMENT.id, meta["namespace"], experiment)
+    for deployment in cache.of_namespace(DEPLOYMENT, meta["namespace"]):
+        if deployment["spec"]["model"]["name"] == spec.get("model"):
+            yield ObjectKey(DEPLOYMENT.id, meta["namespace"], deployment["metadata"]["name"])
 
 
-def _child_of_experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
+def _deployment(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
+    """Itself, and the versions of its model: their serving record is derived from Deployments."""
     meta = obj["metadata"]
-    name = meta.get("labels", {}).get(LABEL_EXPERIMENT)
-    if name:
-        yield ObjectKey(EXPERIMENT.id, meta["namespace"], name)
+    yield ObjectKey(DEPLOYMENT.id, meta["namespace"], meta["name"])
+    for version in cache.of_model(MODEL_VERSION, meta["namespace"], obj["spec"]["model"]["name"]):
+        yield ObjectKey(MODEL_VERSION.id, meta["namespace"], version["metadata"]["name"])
+
+
+def _child(obj: Object, _: Cache) -> Iterable[ObjectKey]:
+    """The parent that the labels name. A label that lies costs one needless pass, nothing else."""
+    meta = obj["metadata"]
+    labels = meta.get("labels", {})
+    for label, kind in ((LABEL_EXPERIMENT, EXPERIMENT), (LABEL_DEPLOYMENT, DEPLOYMENT)):
+        if label in labels:
+            yield ObjectKey(kind.id, meta["namespace"], labels[label])
 
 
 WATCHED = (
     Watched(MODEL_VERSION, "", _model_version),
-    Watched(JOB, OURS, _child_of_experiment),
-    Watched(POD, OURS, _child_of_experiment),
+    Watched(JOB, OURS, _child),
+    Watched(CONTROLLER_REVISION, OURS, _child),
+    Watched(WORKLOAD, OURS, _child),
+    Watched(REPLICA_SET, OURS, _child),
+    Watched(SERVICE, OURS, _child),
+    Watched(ENDPOINT_SLICE, OURS, _child),
+    Watched(POD, OURS, _child),
     Watched(EXPERIMENT, "", _experiment),
+    Watched(DEPLOYMENT, "", _deployment),
 )

@@ -23,7 +23,6 @@ class _Strict(BaseModel):
 class RegistryConfiguration(_Strict):
     host: str = Field(min_length=1, max_length=253)
     plain_http: bool = Field(default=False, alias="plainHTTP")
-    ca_bundle: Path | None = None
     credentials_file: Path | None = None
     read_secret: str = ""
     push_secret: str = ""
@@ -41,6 +40,7 @@ class OperatorConfiguration(_Strict):
     probe_host: str = "0.0.0.0"
     probe_port: int = Field(default=8080, ge=1, le=65535)
     workers: int = Field(default=8, ge=1, le=64)
+    scrape_seconds: float = Field(default=5.0, ge=0.2, le=60)
     sweep_seconds: float = Field(default=300.0, ge=1)
     writes_per_second: float = Field(default=50.0, gt=0)
 
@@ -63,7 +63,6 @@ class OperatorConfiguration(_Strict):
         return RegistryAccess(
             host=registry.host,
             plain_http=registry.plain_http,
-            ca_bundle=str(registry.ca_bundle or ""),
             credentials=str(registry.credentials_file or ""),
         )
 

@@ -27,7 +27,7 @@ from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.observed import DeploymentObserved, PodTrouble, WorkloadObserved
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.steps import position, step_key
-from trimtab.deployment.traffic.replica_ratio import Pair, pair, smallest_replicas
+from trimtab.deployment.traffic.replica_ratio import Pair, is_reachable, pair, smallest_replicas
 from trimtab.deployment.turn import turn_name
 from trimtab.model.kinds import SERVICE
 from trimtab.model.plan import Apply, Delete, Plan, Scale
@@ -235,8 +235,8 @@ def test_weights_are_safe_and_monotone(replicas: int, weight: int) -> None:
 @given(st.integers(1, 99))
 def test_the_fewest_replicas_of_a_weight_are_enough(weight: int) -> None:
     fewest = smallest_replicas(weight)
-    assert abs(pair(fewest, weight).effective_weight - weight) <= 5
-    assert fewest == 1 or abs(pair(fewest - 1, weight).effective_weight - weight) > 5
+    assert is_reachable(fewest, weight)
+    assert fewest == 1 or not is_reachable(fewest - 1, weight)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from trimtab.apis.v1alpha1.gates import Gate
 from trimtab.apis.v1alpha1.modelversion import ModelVersionSpec
 from trimtab.experiment import gates
 from trimtab.experiment.decide import decide
-from trimtab.experiment.evaluate import champion_of
-from trimtab.experiment.observed import Problem, VersionObserved
+from trimtab.experiment.champion import champion_of
+from trimtab.experiment.observed import DeploymentOfModel, Problem, VersionObserved
 from trimtab.model.kinds import CONFIG_MAP, MODEL_VERSION
 from trimtab.model.plan import Create, Plan, Replace
 from trimtab_runtime.contract.errors import Reason as PodReason
@@ -38,8 +38,34 @@ from trimtab_runtime.contract.message import Failure
     ],
 )
 def test_champions(versions: list[VersionObserved], champion: str | None, why: str) -> None:
-    chosen = champion_of(versions)
+    chosen = champion_of(versions, (), None)
+    assert not isinstance(chosen, Problem)
     assert (chosen.model_version if chosen else None) == champion, why
+
+
+@pytest.mark.parametrize(
+    ("deployments", "named", "champion", "why"),
+    [
+        ({"front": "flights-v1"}, None, "flights-v1", "what serves, not what is newest"),
+        ({"front": ""}, None, "flights-v2", "a Deployment that serves nothing yet says nothing"),
+        ({"a": "flights-v1", "b": "flights-v2"}, "a", "flights-v1", "the one that the spec names"),
+        ({"a": "flights-v1", "b": "flights-v2"}, None, "ChampionAmbiguous", "no guessing"),
+        ({"a": "flights-v1"}, "z", "ChampionAmbiguous", "the named one does not exist"),
+    ],
+)
+def test_champions_that_serve(deployments: dict[str, str], named: str | None, champion: str, why: str) -> None:
+    versions = [samples.version(1), samples.version(2)]
+    served = [DeploymentOfModel(name, stable) for name, stable in deployments.items()]
+    chosen = champion_of(versions, served, named)
+    shown = chosen.reason if isinstance(chosen, Problem) else chosen and chosen.model_version
+    assert shown == champion, why
+
+
+def test_a_quarantined_version_is_no_champion() -> None:
+    chosen = champion_of([samples.version(1), samples.version(2, quarantined=True)], (), None)
+    assert not isinstance(chosen, Problem)
+    assert chosen is not None
+    assert chosen.model_version == "flights-v1"
 
 
 def test_the_champion_is_in_status_before_the_job_exists() -> None:

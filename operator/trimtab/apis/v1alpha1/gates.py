@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from trimtab.apis.markers import ATOMIC, Rule
-from trimtab.apis.v1alpha1.meta import Deadline, Decimal, SpecModel, deadline_seconds
+from trimtab.apis.v1alpha1.meta import Deadline, Decimal, ObjectName, SpecModel, deadline_seconds
 
 GateMetric = Literal["auc", "logLoss", "brier", "accuracy"]
 
@@ -13,8 +13,8 @@ GateMetric = Literal["auc", "logLoss", "brier", "accuracy"]
 class Gate(SpecModel):
     """One requirement: either fixed bounds (`min`, `max`), or a comparison with the champion.
 
-    The champion is the highest approved version of the same model; both are scored on the same rows. Without
-    a champion a comparison passes, with reason NoChampion.
+    The champion is what the model's Deployment serves, else its highest approved version that is not
+    quarantined; both are scored on the same rows. Without one a comparison passes, with reason NoChampion.
     """
 
     rules: ClassVar = (
@@ -48,11 +48,20 @@ class Gate(SpecModel):
     bound of its bootstrap interval over groups (LowerBound, which asks for more data)."""
 
 
+class ChampionReference(SpecModel):
+    """Whose stable version the winner is compared with."""
+
+    deployment: ObjectName
+    """Name of a Deployment of the same model in this namespace."""
+
+
 class Evaluation(SpecModel):
     """The evaluation Job and the gates it decides."""
 
     deadline: Deadline = "30m"
     """How long the evaluation Job may take."""
+    champion: ChampionReference | None = None
+    """Needed only where several Deployments serve the model."""
     gates: Annotated[tuple[Gate, ...], Field(min_length=1, max_length=10), ATOMIC]
     """All must pass; otherwise the Experiment ends as GateFailed and no ModelVersion is made."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from trimtab.apis.markers import Rule, list_map
+from trimtab.apis.markers import ATOMIC, Rule, list_map
 from trimtab.apis.v1alpha1.experiment import CodeReference
 from trimtab.apis.v1alpha1.experiment_status import Metrics
 from trimtab.apis.v1alpha1.meta import (
@@ -18,6 +18,7 @@ from trimtab.apis.v1alpha1.meta import (
     ObjectName,
     PinnedImage,
     Quantity,
+    Reason,
     Resource,
     ShortText,
     SpecModel,
@@ -145,6 +146,24 @@ class ModelVersionSpec(SpecModel):
 ModelVersionPhase = Literal["Registered", "Approved", "Rejected"]
 
 
+class ServedBy(StatusModel):
+    """A Deployment that serves the version."""
+
+    deployment: ObjectName
+    """Name of the Deployment."""
+    role: Literal["Stable", "Candidate"]
+    """Stable or Candidate."""
+
+
+class QuarantinedBy(StatusModel):
+    """A Deployment that gave the version up."""
+
+    deployment: ObjectName
+    """Name of the Deployment."""
+    reason: Reason
+    """Why, as one word; the numbers stand in the Deployment's `status.quarantine`."""
+
+
 class ModelVersionStatus(StatusModel):
     """Whether the version may be served."""
 
@@ -154,6 +173,10 @@ class ModelVersionStatus(StatusModel):
     """The metadata.generation this status is about."""
     conditions: Conditions = ()
     """Ready, Approved (with the reason, such as UnknownOrigin), Reconciling, Stalled."""
+    served_by: Annotated[tuple[ServedBy, ...], Field(max_length=50), ATOMIC] = ()
+    """The Deployments that serve it, derived from their status."""
+    quarantined_by: Annotated[tuple[QuarantinedBy, ...], Field(max_length=50), ATOMIC] = ()
+    """The Deployments that gave it up. A quarantined version is not made champion."""
     history: History = ()
     """The transitions so far, oldest first."""
 

@@ -82,6 +82,15 @@ class Metric(SpecModel):
             "!has(self.quantile) || (double(self.quantile) >= 0.5 && double(self.quantile) < 1.0)",
             "quantile lies between 0.5 and 1, such as 0.95",
         ),
+        Rule(
+            "!has(self.maxRelativeIncrease) || double(self.maxRelativeIncrease) >= 0.0",
+            "maxRelativeIncrease may not be negative: a candidate need not be better than stable",
+        ),
+        Rule(
+            "!has(self.maxAbsolute) || (double(self.maxAbsolute) > 0.0 && double(self.maxAbsolute) < 1.0)",
+            "maxAbsolute is a share between 0 and 1, such as 0.005",
+        ),
+        Rule("!has(self.floor) || double(self.floor) > 0.0", "floor must be above 0, such as 0.05"),
     )
     name: DnsLabel
     """Name of the metric in status."""
@@ -114,6 +123,12 @@ class Metric(SpecModel):
 class Analysis(SpecModel):
     """What the candidate is judged by, at every step with live traffic."""
 
+    rules: ClassVar = (
+        Rule(
+            "!has(self.alpha) || (double(self.alpha) > 0.0 && double(self.alpha) < 1.0)",
+            "alpha is a probability between 0 and 1, such as 0.05",
+        ),
+    )
     alpha: Decimal = "0.05"
     """Chance that a sound candidate is aborted, for the whole rollout; split over the metrics that abort."""
     metrics: Annotated[tuple[Metric, ...], Field(max_length=10), list_map("name")] = ()

@@ -40,6 +40,9 @@ def _pair(weight: str) -> str:
     return f"({weight} <= 50 ? {_candidate_pods(weight)} : 2 * {_N} - {_stable_pods(weight)})"
 
 
+# Held against replica_ratio.smallest_replicas by a test.
+_ENOUGH = "1: 50, 2: 25, 3: 17, 5: 10, 10: 6, 15: 4, 20: 3, 25: 3, 30: 2, 40: 3, 50: 1"
+
 WEIGHT_RULES = (
     Rule(
         f"{_NO_STEPS} || ({_WEIGHTS}.isSorted() && {_WEIGHTS}.all(w, {_WEIGHTS}.exists_one(x, x == w)))",
@@ -47,10 +50,8 @@ WEIGHT_RULES = (
     ),
     Rule(
         f"{_NO_STEPS} || {_WEIGHTS}.all(w, {_reachable('w')})",
-        "a weight cannot be reached with serving.replicas pods: raise serving.replicas, or change the weight",
-        f"'weight ' + string({_WEIGHTS}.filter(w, !{_reachable('w')})[0]) + ' cannot be reached with ' + "
-        f"string({_N}) + ' replicas: raise serving.replicas or change the weight (the docs of rollout.steps "
-        "list the fewest replicas for each weight)'",
+        "a weight cannot be reached within 5 points with serving.replicas pods: raise serving.replicas or "
+        f"change the weight. Replicas that do, by weight (or 100 - weight): {_ENOUGH}",
     ),
     Rule(
         f"{_NO_STEPS} || {_WEIGHTS}.all(w, {_WEIGHTS}.exists_one(x, {_pair('x')} == {_pair('w')}))",

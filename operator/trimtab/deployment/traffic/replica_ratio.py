@@ -51,10 +51,16 @@ def pair(replicas: int, weight: int) -> Pair:
 
 
 def smallest_replicas(weight: int) -> int:
-    """The fewest replicas with which the weight is within 5 points of what the pods give."""
-    return next(
-        n for n in range(1, 101) if abs(pair(n, weight).effective_weight - weight) <= MAX_ERROR_POINTS
-    )
+    """The fewest replicas with which the weight can be reached: see `is_reachable`."""
+    return next(n for n in range(1, 101) if is_reachable(n, weight))
+
+
+def is_reachable(replicas: int, weight: int) -> bool:
+    """Whether the smaller side rounds to a pod or more, and the pods give the weight within 5 points."""
+    smaller = min(weight, 100 - weight)
+    if 2 * replicas * smaller < 100 - smaller:
+        return False
+    return abs(pair(replicas, weight).effective_weight - weight) <= MAX_ERROR_POINTS
 
 
 def _round(numerator: int, denominator: int) -> int:

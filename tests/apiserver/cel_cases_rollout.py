@@ -1,0 +1,127 @@
+"""Cases for the rollout of a Deployment: steps, weights, and what a candidate is judged by."""
+
+from __future__ import annotations
+
+from tests.apiserver.cel_case import SPEC, deployment, metric
+from tests.apiserver.samples import ABSENT
+
+from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
+
+ROLLOUT = "spec.rollout"
+STEPS = "spec.rollout.steps"
+NOT_BEFORE_1S = "a deadline must be at least 1s"
+
+
+def weights(*values: int) -> list[dict[str, object]]:
+    return [{"weight": value} for value in values]
+
+
+SORTED, REACHED, DIFFERENT = (rule.message for rule in WEIGHT_RULES)
+
+STEP_RULES = (
+    deployment(
+        ROLLOUT,
+        "the first step must be a weight: without traffic there is nothing to wait for or to analyze",
+        accepted={STEPS: []},
+        refused={STEPS: [{"pause": {}}, *weights(50)]},
+    ),
+    deployment(
+        f"{STEPS}[]",
+        "a step is one of weight, pause or analyze: write several steps for several",
+        accepted={STEPS: [*weights(50), {"analyze": {}}]},
+        refused={STEPS: [*weights(25), {"weight": 50, "pause": {}}]},
+    ),
+    deployment(
+        SPEC,
+        SORTED,
+        accepted={STEPS: weights(25, 50, 75)},
+        refused={STEPS: weights(50, 25)},
+    ),
+    deployment(
+        SPEC,
+        REACHED,
+        accepted={"spec.serving.replicas": 50, STEPS: weights(1, 50, 99)},
+        refused={"spec.serving.replicas": 49, STEPS: weights(1)},
+    ),
+    deployment(
+        SPEC,
+        DIFFERENT,
+        accepted={"spec.serving.replicas": 5, STEPS: weights(20, 40)},
+        refused={"spec.serving.replicas": 3, STEPS: weights(20, 25)},
+    ),
+    deployment(
+        f"{STEPS}[].pause.for",
+        NOT_BEFORE_1S,
+        accepted={STEPS: [*weights(25), {"pause": {"for": "1s"}}]},
+        refused={STEPS: [*weights(25), {"pause": {"for": "999ms"}}]},
+    ),
+    deployment(
+        f"{STEPS}[].analyze.maxDuration",
+        NOT_BEFORE_1S,
+        accepted={STEPS: [*weights(25), {"analyze": {"maxDuration": "1m30s"}}]},
+        refused={STEPS: [*weights(25), {"analyze": {"maxDuration": "0s"}}]},
+    ),
+    deployment(
+        "spec.rollout.progressDeadline",
+        NOT_BEFORE_1S,
+        accepted={"spec.rollout.progressDeadline": ABSENT},
+        refused={"spec.rollout.progressDeadline": "0h"},
+    ),
+)
+
+ANALYSIS = (
+    deployment(
+        "spec.rollout.analysis",
+        "alpha is a probability between 0 and 1, such as 0.05",
+        accepted={"spec.rollout.analysis.alpha": "1e-3"},
+        refused={"spec.rollout.analysis.alpha": "0"},
+    ),
+    metric(
+        "latency needs quantile and maxDuration, and only latency takes them",
+        accepted={"preset": "latency", "quantile": "0.5", "maxDuration": "5ms"},
+        refused={"preset": "latency", "quantile": "0.5"},
+    ),
+    metric(
+        "maxAbsolute belongs to errorRate: remove it",
+        accepted={"preset": "errorRate", "maxAbsolute": "0.01"},
+        refused={"preset": "trainServeSkew", "maxAbsolute": "0.01"},
+    ),
+    metric(
+        "maxRelativeIncrease belongs to errorRate and latency: remove it",
+        accepted={"preset": "latency", "quantile": "0.99", "maxDuration": "1s", "maxRelativeIncrease": "2"},
+        refused={"preset": "predictionShift", "maxRelativeIncrease": "2"},
+    ),
+    metric(
+        "floor belongs to trainServeSkew and predictionShift: remove it",
+        accepted={"preset": "predictionShift", "floor": "0.1"},
+        refused={"preset": "errorRate", "floor": "0.1"},
+    ),
+    metric(
+        "predictionShift is observed only, because a model retrained for drift must differ: "
+        "remove onFail, or set it to Observe",
+        accepted={"preset": "predictionShift"},
+        refused={"preset": "predictionShift", "onFail": "Abort"},
+    ),
+    metric(
+        "quantile lies between 0.5 and 1, such as 0.95",
+        accepted={"preset": "latency", "quantile": "0.999", "maxDuration": "10s"},
+        refused={"preset": "latency", "quantile": "1", "maxDuration": "10s"},
+    ),
+    metric(
+        "maxRelativeIncrease may not be negative: a candidate need not be better than stable",
+        accepted={"preset": "errorRate", "maxRelativeIncrease": "0"},
+        refused={"preset": "errorRate", "maxRelativeIncrease": "-0.1"},
+    ),
+    metric(
+        "maxAbsolute is a share between 0 and 1, such as 0.005",
+        accepted={"preset": "errorRate", "maxAbsolute": "0.5"},
+        refused={"preset": "errorRate", "maxAbsolute": "1"},
+    ),
+    metric(
+        "floor must be above 0, such as 0.05",
+        accepted={"preset": "trainServeSkew", "floor": "1e-3"},
+        refused={"preset": "trainServeSkew", "floor": "0"},
+    ),
+)
+
+CASES = (*STEP_RULES, *ANALYSIS)
