@@ -9,7 +9,7 @@ from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
 
 ROLLOUT = "spec.rollout"
 STEPS = "spec.rollout.steps"
-NOT_BEFORE_1S = "a deadline must be at least 1s"
+NOT_BEFORE_1S = "a deadline must be at least 1s and at most 720h"
 
 
 def weights(*values: int) -> list[dict[str, object]]:
@@ -28,7 +28,7 @@ STEP_RULES = (
     deployment(
         f"{STEPS}[]",
         "a step is one of weight, pause or analyze: write several steps for several",
-        accepted={STEPS: [*weights(50), {"analyze": {}}]},
+        accepted={STEPS: [*weights(50), {"analyze": {}}, {"pause": {}}]},
         refused={STEPS: [*weights(25), {"weight": 50, "pause": {}}]},
     ),
     deployment(

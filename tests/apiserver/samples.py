@@ -116,7 +116,6 @@ def deployment() -> Object:
                     {"analyze": {"minSamples": 500, "maxDuration": "1h"}},
                     {"weight": 50},
                     {"pause": {"for": "10m"}},
-                    {"pause": {}},
                 ],
                 "analysis": {
                     "alpha": "0.05",

@@ -49,7 +49,9 @@ def test_the_operator_reads_what_the_server_stores(
     assert kind.model.model_validate(parsed.to_wire()) == parsed
     written = {**stored, "metadata": {"name": "flights-v3", "namespace": f"{namespace}"}}
     written["spec"] = parsed.to_wire()["spec"]
-    control_plane.kubectl("delete", PLURALS[kind.name], stored["metadata"]["name"], "-n", namespace)
+    control_plane.kubectl(
+        "delete", f"{PLURALS[kind.name]}.trimtab.dev", stored["metadata"]["name"], "-n", namespace
+    )
     assert (
         kind.model.model_validate(create(control_plane, namespace, written)).to_wire()["spec"]
         == (parsed.to_wire()["spec"])
