@@ -68,4 +68,10 @@ def front_service(observed: DeploymentObserved, revision: str | None) -> Apply:
 
 def selects_both(service: Mapping[str, Any]) -> bool:
     """Whether the front Service selects pods of every revision."""
-    return names.LABEL_REVISION not in service["spec"].get("selector", {})
+    return selected_revision(service) is None
+
+
+def selected_revision(service: Mapping[str, Any]) -> str | None:
+    """The one revision whose pods the front Service selects; None = those of every revision."""
+    revision: str | None = service["spec"].get("selector", {}).get(names.LABEL_REVISION)
+    return revision

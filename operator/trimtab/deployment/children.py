@@ -41,7 +41,7 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     replicas = observed.spec.serving.replicas
     stable, candidate = status.stable, status.candidate
     if stable is None:
-        return Wanted(Pair(0, replicas), Traffic(candidate.revision) if candidate else None)
+        return Wanted(Pair(0, replicas), _first_traffic(observed, candidate) if candidate else None)
     if status.abort is not None:
         return Wanted(Pair(replicas, 0), _traffic_back(observed, stable, 1))
     if candidate is None:
@@ -49,11 +49,13 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     if weight >= 100:
         # The candidate grows to full size beside stable; the roles swap when it is there.
         both = is_split(observed) and not third_pods(observed, status)
-        return Wanted(Pair(replicas, replicas), Traffic(stable.revision, both))
+        kept = min(_replicas(observed, stable), replicas) if both else replicas
+        return Wanted(Pair(kept, replicas), Traffic(stable.revision, both))
     target = pair(replicas, weight)
     if may_split(observed, status, target):
         return Wanted(target, Traffic(stable.revision, both=True))
-    return Wanted(target, _traffic_back(observed, stable, replicas))
+    # Until both sides have traffic, stable has all of it and needs all of its pods.
+    return Wanted(Pair(replicas, target.candidate), _traffic_back(observed, stable, replicas))
 
 
 def may_split(observed: DeploymentObserved, status: DeploymentStatus, target: Pair) -> bool:
@@ -76,6 +78,11 @@ def ready(observed: DeploymentObserved, side: Side | None) -> int:
     """Ready pods of a side, once its workload's controller has seen the last change."""
     workload = observed.workloads.get(side.revision) if side else None
     return workload.ready_replicas if workload and workload.settled else 0
+
+
+def _replicas(observed: DeploymentObserved, side: Side) -> int:
+    workload = observed.workloads.get(side.revision)
+    return workload.replicas if workload else 0
 
 
 def serving(observed: DeploymentObserved, side: Side | None) -> int:
@@ -149,6 +156,18 @@ def _traffic_back(observed: DeploymentObserved, stable: Side, floor: int) -> Tra
     others = sum(w.serving_pods for revision, w in observed.workloads.items() if revision != stable.revision)
     waits = is_split(observed) and ready(observed, stable) < floor and others > 0
     return Traffic(stable.revision, both=waits)
+
+
+def _first_traffic(observed: DeploymentObserved, candidate: Side) -> Traffic:
+    """Traffic to the first version, also while some of its pods are missing.
+
+    One that another first version left half ready answers until the new one is ready.
+    """
+    left = build.selected_revision(observed.service) if observed.service else None
+    before = observed.workloads.get(left) if left and left != candidate.revision else None
+    if before and before.serving_pods and ready(observed, candidate) < observed.spec.serving.replicas:
+        return Traffic(before.revision)
+    return Traffic(candidate.revision)
 
 
 def is_split(observed: DeploymentObserved) -> bool:

@@ -58,12 +58,16 @@ class PodCounters:
 
 @dataclass(frozen=True)
 class ScrapeRound:
-    """One scrape of all pods of both sides. ``failures``: pod name -> why its page could not be used."""
+    """One scrape of all pods of both sides. ``failures``: pod name -> why its page could not be used.
+
+    ``leaving``: uids of pods that are being deleted, and so drain. ``vanished``: uids of pods that are gone.
+    """
 
     at: datetime
     pages: Mapping[str, tuple[SideName, ServerPage]]
     failures: Mapping[str, str]
     vanished: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ def advance(
     """Evidence after one more round. ``previous``: the last page of each pod uid that this process has seen.
 
     A round that was counted already changes nothing. A pod whose counters fell although its process is the
-    same one is left out and starts anew at the next round.
+    same one is left out and starts anew at the next round. A pod that drains answers what it has taken, so it
+    is counted for the last time; one that vanished without leaves its requests unanswered.
     """
     if evidence.last_round is not None and round_.at <= evidence.last_round:
         return evidence
@@ -117,9 +122,13 @@ def advance(
     pods, sums = dict(evidence.pods), dict(evidence.sums)
     for uid, (side, page) in round_.pages.items():
         known = pods.get(uid)
+        if known is None and uid in round_.leaving:
+            continue  # counted already, until it began to leave
         pods[uid] = _counters(side, page)
         trials[side].add(_difference(known, pods[uid]))
         sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=_is_new(known, pods[uid]))
+    for uid in round_.leaving & set(pods):
+        del pods[uid]
     for uid in round_.vanished & set(pods):
         gone = pods.pop(uid)
         trials[gone.side].add(_unanswered(gone))

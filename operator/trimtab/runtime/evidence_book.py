@@ -72,15 +72,16 @@ class EvidenceBook:
         return page.evidence
 
     def grow(
-        self, deployment: Deployment, round_: Round, sides: Mapping[str, SideName], living: frozenset[str]
+        self, deployment: Deployment, round_: Round, sides: Mapping[str, SideName], leaving: frozenset[str]
     ) -> Evidence:
-        """Add a round of scrapes, once. ``sides``: pod uid -> side; ``living``: uids of pods that exist."""
+        """Add a round of scrapes, once. ``sides``: side of each pod that exists; ``leaving``: those that are
+        being deleted."""
         page = self._open[deployment.metadata.uid]
         if round_.number == page.round_number:
             return page.evidence
         usable = {uid: (sides[uid], found) for uid, found in round_.pages.items() if uid in sides}
-        vanished = frozenset(set(page.evidence.pods) - living)
-        scraped = ScrapeRound(round_.at, usable, round_.failures, vanished)
+        vanished = frozenset(page.evidence.pods.keys() - sides.keys())
+        scraped = ScrapeRound(round_.at, usable, round_.failures, vanished, leaving)
         page.evidence = advance(page.evidence, scraped, page.pages, deployment.spec.rollout.analysis)
         page.pages = {uid: found for uid, (_, found) in usable.items()}
         page.round_number = round_.number

@@ -85,7 +85,8 @@ class RolloutJudge:
         evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
         if round_ is not None and not problem:
             of = {pod.uid: name for name, members in pods.items() for pod in members}
-            evidence = self._book.grow(deployment, round_, of, frozenset(of))
+            leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
+            evidence = self._book.grow(deployment, round_, of, leaving)
         return evidence, problem
 
     async def _artifact(self, observed: DeploymentObserved, side: Side) -> Artifact | Problem | None:
@@ -133,9 +134,10 @@ def _pods(observed: DeploymentObserved, side: Side) -> tuple[PodObserved, ...]:
 
 
 def _port(observed: DeploymentObserved, side: Side) -> int:
-    """The port of the revision's frozen template."""
-    container = observed.records[side.revision].template["spec"]["containers"][0]
-    return int(container["ports"][0]["containerPort"])
+    """The port of the revision's frozen template; of its workload, if somebody deleted the record."""
+    record = observed.records.get(side.revision)
+    template = record.template if record else observed.workloads[side.revision].body["spec"]["template"]
+    return int(template["spec"]["containers"][0]["ports"][0]["containerPort"])
 
 
 def _version(observed: DeploymentObserved, side: Side) -> VersionObserved | None:

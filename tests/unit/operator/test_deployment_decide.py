@@ -26,7 +26,7 @@ from tests.unit.operator.samples import LATER, NOW, condition, digest, history_i
 from tests.unit.operator.test_experiment_jobs import kubelet_expands, variable
 
 from trimtab.apis.v1alpha1.deployment import Serving
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, StepStatus
 from trimtab.deployment import build
 from trimtab.deployment.children import Traffic
 from trimtab.deployment.decide import decide
@@ -544,6 +544,53 @@ def test_a_cancelled_candidate_serves_until_stable_can(
     assert selector(plan) == expected, why
     after = replace(seen, status=DeploymentStatus.model_validate(plan.status))
     assert selector(decide(after, LATER)) == expected, "and the next pass agrees"
+
+
+@pytest.mark.parametrize(
+    ("old_serving", "new_ready", "expected", "why"),
+    [
+        (1, 0, revision(1), "half a first version answers more than none"),
+        (1, 1, revision(1), "until the next one is ready in full"),
+        (1, 2, revision(2), "then it takes over"),
+        (0, 0, revision(2), "nobody answers: nothing to keep"),
+    ],
+)
+def test_a_first_version_that_is_replaced_answers_until_the_next_one_does(
+    old_serving: int, new_ready: int, expected: str, why: str
+) -> None:
+    seen = observed(
+        DeploymentStatus(candidate=TWO),
+        of=spec(model={"name": "churn", "version": 2}),
+        versions=(version(1), version(2)),
+        records=records(1, 2),
+        workloads=workloads(
+            workload(1, 2, ready=old_serving, serving=old_serving), workload(2, 2, ready=new_ready)
+        ),
+        service=TO_ONE,
+    )
+    assert selector(decide(seen, NOW)) == expected, why
+
+
+@pytest.mark.parametrize(
+    ("stable_pods", "why"),
+    [(1, "what is about to go is not grown again"), (2, "and not shrunk before the roles have swapped")],
+)
+def test_a_candidate_above_half_takes_the_rest_without_new_pods_of_stable(stable_pods: int, why: str) -> None:
+    steps = [{"weight": 80}]
+    seen = observed(
+        DeploymentStatus(stable=ONE, candidate=TWO, step=StepStatus(index=1, started_at=NOW)),
+        of=spec(model={"name": "churn", "version": 2}, serving={"replicas": 4}, rollout={"steps": steps}),
+        versions=(version(1), version(2)),
+        records=records(1, 2),
+        workloads=workloads(
+            workload(1, stable_pods, ready=stable_pods, serving=stable_pods),
+            workload(2, 4, ready=3, serving=3, starting=1),
+        ),
+        service=SPLIT,
+    )
+    plan = decide(seen, NOW)
+    assert [w for w in plan.children if isinstance(w, Scale)] == [], why
+    assert selector(plan) == "", "both sides answer meanwhile"
 
 
 def test_a_superseded_candidate_has_lost_its_traffic_before_the_next_one_gets_any() -> None:

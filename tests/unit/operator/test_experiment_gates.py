@@ -16,8 +16,8 @@ from trimtab.apis.v1alpha1.experiment_status import ExperimentStatus
 from trimtab.apis.v1alpha1.gates import Gate
 from trimtab.apis.v1alpha1.modelversion import ModelVersionSpec
 from trimtab.experiment import gates
-from trimtab.experiment.decide import decide
 from trimtab.experiment.champion import champion_of
+from trimtab.experiment.decide import decide
 from trimtab.experiment.observed import DeploymentOfModel, Problem, VersionObserved
 from trimtab.model.kinds import CONFIG_MAP, MODEL_VERSION
 from trimtab.model.plan import Create, Plan, Replace
@@ -53,7 +53,9 @@ def test_champions(versions: list[VersionObserved], champion: str | None, why: s
         ({"a": "flights-v1"}, "z", "ChampionAmbiguous", "the named one does not exist"),
     ],
 )
-def test_champions_that_serve(deployments: dict[str, str], named: str | None, champion: str, why: str) -> None:
+def test_champions_that_serve(
+    deployments: dict[str, str], named: str | None, champion: str, why: str
+) -> None:
     versions = [samples.version(1), samples.version(2)]
     served = [DeploymentOfModel(name, stable) for name, stable in deployments.items()]
     chosen = champion_of(versions, served, named)

@@ -118,8 +118,8 @@ class ActionStatus(StatusModel):
     """promote or abort."""
     by: Annotated[str, StringConstraints(max_length=256)] = ""
     """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
-    outcome: Literal["Done", "StaleAction", "Unreadable"]
-    """Done, StaleAction (it names another revision or step), or Unreadable."""
+    outcome: Literal["Done", "StaleAction"]
+    """Done, or StaleAction: it names another revision or step."""
     at: Time
     """When it was read."""
 
