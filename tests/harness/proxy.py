@@ -25,6 +25,7 @@ from multidict import CIMultiDict
 from tests.harness.access import Access
 from tests.harness.background import Background
 
+HELD_SECONDS = 90.0
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 Side = Literal["before", "after"]
 _HOP_BY_HOP = frozenset(
@@ -112,17 +113,22 @@ At = Callable[[Request], bool]
 class Kill(Fault):
     """Kills the operator at the first write that `at` holds of: before it is forwarded, or once it is done.
 
-    Nothing passes any more after that: set another fault before a successor starts.
+    Nothing passes any more after that: set another fault before a successor starts. What `held` holds of
+    waits for the kill, and goes nowhere.
     """
 
-    def __init__(self, at: At, side: Side, kill: Callable[[], None]) -> None:
+    def __init__(self, at: At, side: Side, kill: Callable[[], None], *, held: At = lambda _: False) -> None:
         self.struck: Request | None = None
         self._at = at
         self._side = side
         self._kill = kill
+        self._held = held
+        self._killed = asyncio.Event()
 
     async def before(self, request: Request) -> Answer | None:
-        if self._side == "before":
+        if request.index is not None and self._held(request):
+            await asyncio.wait_for(self._killed.wait(), HELD_SECONDS)
+        if self._side == "before" or self.struck is not None:
             self._strike_at(request)
         return None
 
@@ -135,6 +141,7 @@ class Kill(Fault):
         if self.struck is None and request.index is not None and self._at(request):
             self.struck = request
             self._kill()
+            self._killed.set()
         if self.struck is not None:
             # Whatever the dead process had under way at the same time goes nowhere either.
             raise NoAnswer
