@@ -38,7 +38,7 @@ DATA = (
 )
 CONTAINERS = (
     Case("no-output", "ResultMissing", "model", train="true"),
-    Case("not-a-number", "ResultMissing", "logLoss: the objective has no finite value", train=MODEL + NAN),
+    Case("not-a-number", "ResultInvalid", "logLoss: the objective has no finite value", train=MODEL + NAN),
     Case("garbage", "ResultInvalid", "metrics.jsonl", train=MODEL + GARBAGE),
     Case("huge", "ResultInvalid", "metrics.jsonl:1: the line has more than", train=MODEL + HUGE),
     Case("fails", "TrainingFailed", "the disk is on fire", train="echo the disk is on fire >&2; exit 3"),

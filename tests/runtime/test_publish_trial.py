@@ -158,12 +158,12 @@ DELIVERIES: dict[str, tuple[Callable[[Path], None], Reason, str]] = {
     ),
     "NaN only": (
         _write("metrics.jsonl", (METRIC % "NaN").encode()),
-        Reason.RESULT_MISSING,
+        Reason.RESULT_INVALID,
         "metrics.jsonl/logLoss",
     ),
     "infinite": (
         _write("metrics.jsonl", (METRIC % "1e999").encode()),
-        Reason.RESULT_MISSING,
+        Reason.RESULT_INVALID,
         "metrics.jsonl/logLoss",
     ),
     "text value": (

@@ -21,6 +21,8 @@ from trimtab.model.numbers import shown
 from trimtab.model.plan import Create
 from trimtab_runtime.contract.message import EvaluationResult
 
+ATTEMPTS_LIMIT = 3
+
 
 def choose_champion(observed: ExperimentObserved, now: datetime) -> Decision:
     """Resolve the champion once, from a live read, before the evaluation Job exists."""
@@ -44,12 +46,15 @@ def decide(observed: ExperimentObserved, now: datetime) -> Decision:
     job = observed.jobs.get(names.evaluation_job(observed.name, evaluation.attempt))
     match job:
         case None if evaluation.phase == "Running":
-            return _restart(observed, evaluation, now)
+            return _restart(observed, evaluation, "Job vanished", now)
         case None:
             create = build.evaluation_job(observed, winner_of(observed.status), evaluation)
             return _evaluating(observed, evaluation, children=(create,))
         case JobObserved(state="Active"):
             return _evaluating(observed, evaluation.model_copy(update={"phase": "Running"}), job=job)
+        case JobObserved(state="Succeeded", message=None) if evaluation.attempt < ATTEMPTS_LIMIT:
+            # Unlike a trial's, an evaluation's result lies nowhere else: it is computed again.
+            return _restart(observed, evaluation, "Job's pod vanished", now)
         case JobObserved():
             return _harvest(observed, evaluation, job, now)
 
@@ -94,10 +99,12 @@ def _failure_reason(failed: Sequence[GateStatus]) -> Reason:
     return Reason.GATE_INVALID if invalid else Reason.GATE_FAILED
 
 
-def _restart(observed: ExperimentObserved, evaluation: EvaluationStatus, now: datetime) -> Decision:
-    """The Job vanished (by a live read) before its result was stored."""
+def _restart(
+    observed: ExperimentObserved, evaluation: EvaluationStatus, what: str, now: datetime
+) -> Decision:
+    """The Job, or the pod that held its result, vanished (by a live read) before the result was stored."""
     again = evaluation.model_copy(update={"attempt": evaluation.attempt + 1, "phase": "Pending"})
-    text = f"the evaluation Job vanished before its result was stored; attempt {again.attempt}"
+    text = f"the evaluation {what} before its result was stored; attempt {again.attempt}"
     return _evaluating(observed, again).note(
         f"evaluation-attempt-{again.attempt}", Reason.EVALUATION_RESTARTED, text, now, warning=True
     )

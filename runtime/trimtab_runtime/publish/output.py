@@ -136,15 +136,19 @@ def _read_metrics(folder: Path, objective: str) -> dict[str, float]:
     """Last finite value of each metric name; the objective must have one."""
     data = _required(folder, paths.METRICS_FILE, "log_metric writes it", MAX_METRICS_BYTES)
     metrics: dict[str, float] = {}
+    diverged: set[str] = set()
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
             name, value = _parse_line(line, f"{paths.METRICS_FILE}:{number}")
             if math.isfinite(value):
                 metrics[name] = value
+            else:
+                diverged.add(name)
     if objective not in metrics:
-        raise ContractError(
-            Reason.RESULT_MISSING, f"{paths.METRICS_FILE}/{objective}", "the objective has no finite value"
-        )
+        where = f"{paths.METRICS_FILE}/{objective}"
+        if objective in diverged:
+            raise _invalid(where, "the objective has no finite value, only NaN or Infinity")
+        raise ContractError(Reason.RESULT_MISSING, where, "the objective was never logged")
     if len(metrics) > MAX_RESULT_METRICS:
         raise _invalid(paths.METRICS_FILE, f"has more than {MAX_RESULT_METRICS} metric names")
     return metrics

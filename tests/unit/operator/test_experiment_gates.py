@@ -90,6 +90,30 @@ def test_a_vanished_evaluation_job_is_a_new_attempt_against_the_same_champion() 
     assert history_ids(plan.status) == ["evaluation-attempt-2"]
 
 
+@pytest.mark.parametrize(
+    ("attempt", "phase", "why"),
+    [
+        (1, "Evaluating", "its result lay in the pod alone: it is computed again"),
+        (2, "Evaluating", "and once more"),
+        (3, "Failed", "but not for ever: somebody deletes its pods"),
+    ],
+)
+def test_an_evaluation_whose_pod_is_gone_is_done_again(attempt: int, phase: str, why: str) -> None:
+    status = samples.evaluating()
+    assert status.evaluation is not None
+    status = status.model_copy(
+        update={"evaluation": status.evaluation.model_copy(update={"attempt": attempt})}
+    )
+    gone = job(f"winter-eval-a{attempt}", "Succeeded")
+    plan = decide(samples.observed(status, jobs=jobs(gone)), NOW)
+    assert plan.status is not None
+    assert plan.status["phase"] == phase, why
+    if phase == "Failed":
+        assert condition(plan.status, "Stalled") == ("True", "ResultMissing")
+    else:
+        assert plan.status["evaluation"]["attempt"] == attempt + 1
+
+
 # --- gates -------------------------------------------------------------------------------------------------
 
 WORSE = samples.comparison(difference=-0.02, interval=(-0.05, 0.01))
@@ -213,7 +237,6 @@ def test_an_evaluation_that_ended(
     [
         (job("winter-eval-a1", "Failed"), "JobFailed"),
         (job("winter-eval-a1", "Failed", failure=Problem("GateInvalid", "overlap", False)), "GateInvalid"),
-        (job("winter-eval-a1", "Succeeded"), "ResultMissing"),
         (job("winter-eval-a1", "Succeeded", message=samples.result()), "ResultInvalid"),
         (
             job("winter-eval-a1", "Succeeded", message=Failure(1, PodReason.RUNTIME_MISMATCH, "", "")),
