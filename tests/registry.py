@@ -13,12 +13,13 @@ import json
 import secrets
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bcrypt
 import requests
 from tests.cluster import binaries
+from tests.cluster.pki import Pki
 from tests.cluster.processes import Daemon
 
 from trimtab_runtime.contract.config import RegistryAccess
@@ -36,6 +37,7 @@ class LocalRegistry:
     user: str
     password: str
     folder: Path
+    authority: Path | None = None
 
     @property
     def credentials(self) -> Path:
@@ -44,7 +46,12 @@ class LocalRegistry:
 
     @property
     def access(self) -> RegistryAccess:
-        return RegistryAccess(host=self.host, plain_http=True, credentials=str(self.credentials))
+        return RegistryAccess(
+            host=self.host,
+            plain_http=self.authority is None,
+            ca_bundle=str(self.authority or ""),
+            credentials=str(self.credentials),
+        )
 
     @property
     def client(self) -> Registry:
@@ -54,7 +61,7 @@ class LocalRegistry:
         """Access with a password the registry refuses."""
         path = self.folder / "wrong.json"
         write_docker_config(path, self.host, self.user, "not the password")
-        return RegistryAccess(host=self.host, plain_http=True, credentials=str(path))
+        return replace(self.access, credentials=str(path))
 
     def start(self) -> None:
         daemon = self._daemon()
@@ -77,7 +84,8 @@ class LocalRegistry:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"http://{self.host}/v2/", timeout=2).status_code == 401
+            scheme, trusted = ("https", str(self.authority)) if self.authority else ("http", True)
+            return requests.get(f"{scheme}://{self.host}/v2/", timeout=2, verify=trusted).status_code == 401
         except requests.RequestException:
             return False
 
@@ -89,17 +97,19 @@ def write_docker_config(path: Path, host: str, user: str, password: str) -> None
 
 
 @contextlib.contextmanager
-def running_registry(folder: Path) -> Iterator[LocalRegistry]:
-    """A registry on a free loopback port, its content below `folder`."""
+def running_registry(folder: Path, *, tls: bool = False) -> Iterator[LocalRegistry]:
+    """A registry on a free loopback port, its content below `folder`; `tls`: under a private authority."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    registry = LocalRegistry(f"127.0.0.1:{port}", USER, secrets.token_urlsafe(12), folder)
     folder.mkdir(parents=True, exist_ok=True)
+    certificates = _certificates(folder / "pki") if tls else None
+    authority = certificates.certificate("ca") if certificates else None
+    registry = LocalRegistry(f"127.0.0.1:{port}", USER, secrets.token_urlsafe(12), folder, authority)
     write_docker_config(registry.credentials, registry.host, registry.user, registry.password)
     hashed = bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(rounds=4)).decode()
     (folder / "htpasswd").write_text(f"{registry.user}:{hashed}\n")
-    (folder / "registry.yaml").write_text(_configuration(registry.host, folder))
+    (folder / "registry.yaml").write_text(_configuration(registry.host, folder, certificates))
     registry.start()
     try:
         yield registry
@@ -107,12 +117,25 @@ def running_registry(folder: Path) -> Iterator[LocalRegistry]:
         registry.stop()
 
 
-def _configuration(address: str, folder: Path) -> str:
+def _certificates(folder: Path) -> Pki:
+    pki = Pki(folder)
+    pki.authority("ca", "registry-authority")
+    pki.issue("registry", "registry", use="server", names=["IP:127.0.0.1"])
+    return pki
+
+
+def _configuration(address: str, folder: Path, certificates: Pki | None) -> str:
+    http: dict[str, object] = {"addr": address}
+    if certificates is not None:
+        http["tls"] = {
+            "certificate": str(certificates.certificate("registry")),
+            "key": str(certificates.key("registry")),
+        }
     configuration = {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "content")}, "delete": {"enabled": True}},
-        "http": {"addr": address},
+        "http": http,
         "auth": {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}},
     }
     return json.dumps(configuration)  # JSON is YAML

@@ -57,6 +57,18 @@ def test_without_secrets_nothing_is_mounted(tmp_path: Path) -> None:
     assert [volume["name"] for volume in volumes] == ["config"]
 
 
+def test_a_private_authority_is_mounted_where_the_configuration_says(tmp_path: Path) -> None:
+    objects = render("--set", "registry.caBundle=registry-authority")
+    registry = configuration(objects, tmp_path).registry
+    (deployment,) = of_kind(objects, "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "registry-ca"]
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "registry-ca"]
+    assert volume["configMap"] == {"name": "registry-authority"}
+    assert registry.ca_bundle == "registry-authority"
+    assert str(registry.ca_bundle_file) == f"{mount['mountPath']}/ca.crt"
+
+
 def test_digests_win_over_tags(tmp_path: Path) -> None:
     digest = "sha256:" + "a" * 64
     objects = render("--set", f"image.tag=x,image.digest={digest},runtimeImage.digest={digest}")

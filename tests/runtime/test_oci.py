@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.registry import LocalRegistry
+from tests.registry import LocalRegistry, running_registry
 
 from trimtab_runtime.contract.strict import sha256_digest
 from trimtab_runtime.oci import (
@@ -98,6 +98,14 @@ def test_an_outage_is_unavailable(registry: LocalRegistry) -> None:
     with pytest.raises(Unavailable) as caught:
         Registry(access).resolve("x", "y")
     assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_private_authority_is_trusted_when_it_is_named_and_not_otherwise(tmp_path: Path) -> None:
+    with running_registry(tmp_path, tls=True) as private:
+        digest = Registry(private.access).push("team/private", ARTIFACT, [Layer(JSON, b"{}")])
+        assert Registry(private.access).manifest("team/private", digest).layers
+        with pytest.raises(Unavailable, match=r"TLS failed: check registry\.caBundle"):
+            Registry(replace(private.access, ca_bundle="")).resolve("team/private", digest)
 
 
 def test_plain_http_answer_to_https_names_the_setting(registry: LocalRegistry) -> None:

@@ -41,6 +41,10 @@ namespace waits; with several it lives beside the operator.
 {{- end }}
 
 {{/* Where the operator finds its own registry password. */}}
+{{- define "trimtab.registryCA" -}}
+/etc/trimtab/registry-ca
+{{- end }}
+
 {{- define "trimtab.credentials" -}}
 /etc/trimtab/credentials
 {{- end }}

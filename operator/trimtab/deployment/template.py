@@ -35,7 +35,7 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
         fetch,
         ["fetch"],
         [mount("model", paths.MODEL)],
-        secret="read",
+        registry="read",
     )
     server = _server(observed, version)
     return {
@@ -53,7 +53,7 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
             "volumes": [
                 scratch("model"),
                 *pods.tmp_volumes(init, server),
-                *pods.credential_volumes(observed.settings, "read"),
+                *pods.registry_volumes(observed.settings, "read"),
             ],
             **{key: wire[key] for key in ("nodeSelector", "tolerations") if wire.get(key)},
         },

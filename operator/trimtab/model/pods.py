@@ -29,6 +29,7 @@ POD_SECURITY = {
 }
 _OWN_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 _CREDENTIALS_VOLUMES = {"read": "credentials-read", "push": "credentials-push"}
+_CA_VOLUME = "registry-ca"
 
 
 def literal(text: str) -> str:
@@ -69,12 +70,13 @@ def tmp_volumes(*containers: Json) -> list[Json]:
 
 
 def registry_access(settings: Settings, *, push: bool) -> RegistryAccess:
-    """How a container of ours reaches the registry; its credentials are mounted by `own_container`."""
+    """How a container of ours reaches the registry; `own_container` mounts the files that it names."""
     registry = settings.registry
     secret = registry.push_secret if push else registry.read_secret
     return RegistryAccess(
         host=registry.host,
         plain_http=registry.plain_http,
+        ca_bundle=str(paths.CA_BUNDLE) if registry.ca_bundle else "",
         credentials=str(paths.CREDENTIALS) if secret else "",
     )
 
@@ -86,12 +88,9 @@ def own_container(
     command: Sequence[str],
     mounts: Sequence[Json],
     *,
-    secret: str = "",
+    registry: str = "",
 ) -> Json:
-    """A container of our image. ``secret``: "read" or "push" mounts those registry credentials."""
-    credentials = []
-    if secret and _secret_name(settings, secret):
-        credentials = [mount(_CREDENTIALS_VOLUMES[secret], paths.CREDENTIALS.parent, read_only=True)]
+    """A container of our image. ``registry``: "read" or "push" mounts what those requests need."""
     return {
         "name": name,
         "image": settings.runtime_image,
@@ -100,7 +99,7 @@ def own_container(
         "env": [config_env(config)],
         "resources": _OWN_RESOURCES,
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*mounts, *credentials, own_tmp(name)],
+        "volumeMounts": [*mounts, *_registry_mounts(settings, registry), own_tmp(name)],
         "terminationMessagePolicy": "File",
     }
 
@@ -122,16 +121,29 @@ def user_container(
     }
 
 
-def credential_volumes(settings: Settings, *secrets: str) -> list[Json]:
-    return [
+def _registry_mounts(settings: Settings, access: str) -> list[Json]:
+    mounts = []
+    if access and _secret_name(settings, access):
+        mounts.append(mount(_CREDENTIALS_VOLUMES[access], paths.CREDENTIALS.parent, read_only=True))
+    if access and settings.registry.ca_bundle:
+        mounts.append(mount(_CA_VOLUME, paths.CA_BUNDLE.parent, read_only=True))
+    return mounts
+
+
+def registry_volumes(settings: Settings, *accesses: str) -> list[Json]:
+    """The volumes behind the mounts of `own_container`, for each kind of access in the pod."""
+    volumes: list[Json] = [
         {
-            "name": _CREDENTIALS_VOLUMES[secret],
-            "secret": {"secretName": _secret_name(settings, secret), "defaultMode": 0o440},
+            "name": _CREDENTIALS_VOLUMES[access],
+            "secret": {"secretName": _secret_name(settings, access), "defaultMode": 0o440},
         }
-        for secret in secrets
-        if _secret_name(settings, secret)
+        for access in accesses
+        if _secret_name(settings, access)
     ]
+    if settings.registry.ca_bundle:
+        volumes.append({"name": _CA_VOLUME, "configMap": {"name": settings.registry.ca_bundle}})
+    return volumes
 
 
-def _secret_name(settings: Settings, secret: str) -> str:
-    return settings.registry.push_secret if secret == "push" else settings.registry.read_secret
+def _secret_name(settings: Settings, access: str) -> str:
+    return settings.registry.push_secret if access == "push" else settings.registry.read_secret

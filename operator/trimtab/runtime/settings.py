@@ -24,6 +24,8 @@ class RegistryConfiguration(_Strict):
     host: str = Field(min_length=1, max_length=253)
     plain_http: bool = Field(default=False, alias="plainHTTP")
     credentials_file: Path | None = None
+    ca_bundle: str = ""
+    ca_bundle_file: Path | None = None
     read_secret: str = ""
     push_secret: str = ""
 
@@ -54,6 +56,7 @@ class OperatorConfiguration(_Strict):
                 plain_http=registry.plain_http,
                 read_secret=registry.read_secret,
                 push_secret=registry.push_secret,
+                ca_bundle=registry.ca_bundle,
             ),
         )
 
@@ -63,6 +66,7 @@ class OperatorConfiguration(_Strict):
         return RegistryAccess(
             host=registry.host,
             plain_http=registry.plain_http,
+            ca_bundle=str(registry.ca_bundle_file or ""),
             credentials=str(registry.credentials_file or ""),
         )
 

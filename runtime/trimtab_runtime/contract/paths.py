@@ -10,6 +10,7 @@ IN = ROOT / "in"
 OUT = ROOT / "out"
 CONFIG_ENV = "TRIMTAB_CONFIG"  # JSON of one record of contract.config, set literally in the pod
 CREDENTIALS = ROOT / "credentials" / ".dockerconfigjson"  # registry Secret, own containers only
+CA_BUNDLE = ROOT / "registry-ca" / "ca.crt"  # ConfigMap with the registry's authority, own containers only
 CA_BUNDLE = ROOT / "ca" / "ca.crt"
 TERMINATION_LOG = Path("/dev/termination-log")
 

@@ -119,6 +119,23 @@ def test_without_registry_secrets_nothing_is_mounted_for_them() -> None:
     assert not [v for v in body["spec"]["template"]["spec"]["volumes"] if "secret" in v]
 
 
+def test_a_private_authority_is_mounted_where_the_registry_is_asked_and_nowhere_else() -> None:
+    registry = replace(samples.SETTINGS.registry, ca_bundle="registry-authority")
+    observed = replace(
+        samples.observed(samples.pinned()), settings=replace(samples.SETTINGS, registry=registry)
+    )
+    body = build.trial_job(observed, TRIAL).body
+    seen = {name: "registry-ca" in mounts(container) for name, container in containers(body).items()}
+    assert seen == {"fetch": True, "train": False, "publish": True}
+    volumes = {v["name"]: v for v in body["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["registry-ca"]["configMap"] == {"name": "registry-authority"}
+    (config,) = [e["value"] for e in containers(body)["fetch"]["env"] if e["name"] == paths.CONFIG_ENV]
+    (where,) = [
+        m["mountPath"] for m in containers(body)["fetch"]["volumeMounts"] if m["name"] == "registry-ca"
+    ]
+    assert json.loads(config)["registry"]["caBundle"] == f"{where}/ca.crt"
+
+
 # --- literal text ------------------------------------------------------------------------------------------
 
 
