@@ -44,6 +44,9 @@ def test_the_first_model(world: World, place: str, tmp_path: Path) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     version = world.kubectl.get("modelversion", "flights-v1", "--namespace", place)
     assert objects.phase(version) == "Approved"
+    deployment = world.kubectl.get("deployments.trimtab.dev", "flights", "--namespace", place)
+    assert objects.condition(deployment, "Ready")["status"] == "True"
+    assert deployment["status"]["stable"]["modelVersion"] == "flights-v1"
 
 
 def _values(world: World) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ from tests.objects import Object
 from trimtab.runtime.rbac import IN_LEASE_NAMESPACE, IN_WATCHED_NAMESPACES, ON_OWN_LEASE
 
 OPERATOR = f"system:serviceaccount:{installation.NAMESPACE}:{installation.RELEASE}"
-Use = tuple[str, str]
+Use = tuple[str, str, str]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def _entries(cluster: LocalCluster) -> Iterator[Object]:
 def _use(entry: Object) -> Use:
     target = entry["objectRef"]
     resource = "/".join(part for part in (target["resource"], target.get("subresource")) if part)
-    return resource, entry["verb"]
+    return target.get("apiGroup", ""), resource, entry["verb"]
 
 
 def _pod(entry: Object) -> str:
@@ -61,7 +61,7 @@ def _is_forbidden(entry: Object) -> bool:
 
 def test_every_right_was_used(requests: list[Object]) -> None:
     granted = {
-        (grant.resource, verb)
+        (grant.kind.group, grant.resource, verb)
         for grant in (*IN_WATCHED_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
         for verb in grant.verbs
         if verb not in grant.after_failure

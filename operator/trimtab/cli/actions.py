@@ -30,7 +30,7 @@ def annotation(action: str, status: Mapping[str, Any], by: str, token: str) -> s
     candidate, step = status.get("candidate"), status.get("step")
     if not candidate or not step or status.get("abort"):
         phase = status.get("phase", "Pending")
-        raise NothingToDo(f"no candidate waits (phase {phase}); see `trimtab status`")
+        raise NothingToDo(f"no candidate is on its way (phase {phase}); see kubectl describe {DEPLOYMENT}")
     return json.dumps(
         {
             "action": action,

@@ -50,6 +50,12 @@ class Grant:
     def resource(self) -> str:
         return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
 
+    @property
+    def full_resource(self) -> str:
+        """The resource with its group: `deployments` are ours and those of `apps`."""
+        group = f".{self.kind.group}" if self.kind.group else ""
+        return f"{self.kind.plural}{group}" + (f"/{self.subresource}" if self.subresource else "")
+
 
 IN_WATCHED_NAMESPACES = (
     Grant(

@@ -6,12 +6,14 @@ import pytest
 import yaml
 from tests.cluster.helm import CHART
 
+from trimtab.apis import crd
 from trimtab.cli import chart_files, generated
-from trimtab.model.kinds import EXPERIMENT, MODEL_VERSION
+from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import rbac
 from trimtab.runtime.rbac import IN_LEASE_NAMESPACE, IN_WATCHED_NAMESPACES, ON_OWN_LEASE, Grant
 from trimtab.runtime.routes import WATCHED
 
+OF_USERS = (EXPERIMENT, MODEL_VERSION, DEPLOYMENT)
 ALL = (*IN_WATCHED_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
 
 
@@ -25,22 +27,23 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 def test_everything_watched_may_be_listed_and_watched() -> None:
-    allowed = {grant.resource: set(grant.verbs) for grant in IN_WATCHED_NAMESPACES}
+    allowed = {grant.kind: set(grant.verbs) for grant in IN_WATCHED_NAMESPACES if not grant.subresource}
     for watched in WATCHED:
-        assert {"list", "watch"} <= allowed[watched.kind.plural]
+        assert {"list", "watch"} <= allowed[watched.kind]
 
 
 def test_users_objects_are_written_through_their_status_only() -> None:
-    writes = {"update", "patch", "delete", "deletecollection"}
-    for grant in IN_WATCHED_NAMESPACES:
-        if grant.kind in (EXPERIMENT, MODEL_VERSION) and not grant.subresource:
-            assert not writes & set(grant.verbs), grant.resource
+    assert {kind.plural for kind in OF_USERS} == {kind.plural for kind in crd.KINDS}
+    may = {grant.full_resource: set(grant.verbs) for grant in IN_WATCHED_NAMESPACES}
+    for kind in OF_USERS:
+        own = {"create"} if kind == MODEL_VERSION else set()
+        assert may[str(kind)] - own <= {"get", "list", "watch"}, kind
+        assert may[f"{kind}/status"] == {"update"}, kind
     statuses = {grant.kind for grant in IN_WATCHED_NAMESPACES if grant.subresource == "status"}
-    assert statuses == {EXPERIMENT, MODEL_VERSION}
-    assert "create" not in next(g.verbs for g in IN_WATCHED_NAMESPACES if g.kind == EXPERIMENT)
+    assert statuses == set(OF_USERS)
 
 
-@pytest.mark.parametrize("grant", ALL, ids=lambda grant: grant.resource)
+@pytest.mark.parametrize("grant", ALL, ids=lambda grant: grant.full_resource)
 def test_nothing_that_leads_further(grant: Grant) -> None:
     assert grant.resource not in ("secrets", "nodes", "pods/exec", "serviceaccounts", "roles", "rolebindings")
     assert grant.kind.group != "rbac.authorization.k8s.io"
@@ -51,7 +54,7 @@ def test_nothing_that_leads_further(grant: Grant) -> None:
 
 
 def test_one_rule_per_resource() -> None:
-    resources = [grant.resource for grant in IN_WATCHED_NAMESPACES]
+    resources = [grant.full_resource for grant in IN_WATCHED_NAMESPACES]
     assert len(resources) == len(set(resources))
 
 

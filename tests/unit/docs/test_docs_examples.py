@@ -18,7 +18,8 @@ import yaml
 from tests.runtime.world import CONTRACT, TRIAL, rows
 from tests.unit.docs.pages import CLONE, Block, all_blocks, marked
 
-from trimtab.apis.v1alpha1 import data, experiment, experiment_status, gates
+from trimtab.apis.v1alpha1 import data, deployment, deployment_status, experiment, experiment_status, gates
+from trimtab.apis.v1alpha1 import rollout as rollouts
 from trimtab.apis.v1alpha1.meta import ApiModel
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.data import TRIAL_SPLITS, DataEntry
@@ -34,6 +35,12 @@ WHOLE: dict[str, type[ApiModel]] = {
     "Experiment": experiment.Experiment,
     "Evaluation": gates.Evaluation,
     "ExperimentStatus": experiment_status.ExperimentStatus,
+    "Deployment": deployment.Deployment,
+    "ModelReference": deployment.ModelReference,
+    "Serving": deployment.Serving,
+    "Rollout": rollouts.Rollout,
+    "Analysis": rollouts.Analysis,
+    "DeploymentStatus": deployment_status.DeploymentStatus,
 }
 
 
