@@ -11,9 +11,19 @@ from urllib.parse import urlencode
 import urllib3
 from tests.harness.access import Access
 
-from trimtab.model.kinds import CONFIG_MAP, EVENT, EXPERIMENT, JOB, LEASE, MODEL_VERSION, POD, Kind
+from trimtab.model.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    LEASE,
+    MODEL_VERSION,
+    POD,
+    Kind,
+)
 
-__all__ = ["CONFIG_MAP", "EVENT", "EXPERIMENT", "JOB", "LEASE", "MODEL_VERSION", "POD", "Kind"]
+__all__ = ["CONFIG_MAP", "DEPLOYMENT", "EVENT", "EXPERIMENT", "JOB", "LEASE", "MODEL_VERSION", "POD", "Kind"]
 
 Object = dict[str, Any]
 POLL_SECONDS = 0.05

@@ -8,12 +8,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from trimtab.cluster.client import Client
-from trimtab.model.errors import TrimtabError
+from trimtab.cli.reach import connected
 from trimtab.model.kinds import DEPLOYMENT
 from trimtab.model.names import ANNOTATION_ACTION
-
-TIMEOUT_SECONDS = 10.0
 
 
 class NothingToDo(Exception):
@@ -21,7 +18,8 @@ class NothingToDo(Exception):
 
 
 def act(action: str, namespace: str, name: str) -> str:
-    """Set the annotation; returns a line that says what was asked for. Raises NothingToDo or TrimtabError."""
+    """Set the annotation; returns a line that says what was asked for. Raises NothingToDo, CannotReach or
+    TrimtabError."""
     return asyncio.run(_act(action, namespace, name))
 
 
@@ -43,8 +41,7 @@ def annotation(action: str, status: Mapping[str, Any], by: str, token: str) -> s
 
 
 async def _act(action: str, namespace: str, name: str) -> str:
-    client = await Client.connect(timeout_seconds=TIMEOUT_SECONDS)
-    try:
+    async with connected() as client:
         deployment = await client.find(DEPLOYMENT, namespace, name)
         if deployment is None:
             raise NothingToDo(f"there is no deployments.trimtab.dev {name} in namespace {namespace}")
@@ -58,10 +55,5 @@ async def _act(action: str, namespace: str, name: str) -> str:
             }
         }
         await client.merge_patch(DEPLOYMENT, namespace, name, changes)
-    finally:
-        await client.close()
     asked = json.loads(text)
     return f"{action} of {name}: revision {asked['revision']}, step {asked['step']}, asked for by {by}"
-
-
-__all__ = ["NothingToDo", "TrimtabError", "act", "annotation"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -29,29 +30,62 @@ def root() -> None:
 
 
 Name = Annotated[str, typer.Argument(help="Name of the Deployment (deployments.trimtab.dev).")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="Namespace; else that of the kubeconfig's context.")
+]
 
 
 @app.command()
-def promote(name: Name, namespace: Namespace = "default") -> None:
+def status(
+    namespace: Namespace = "",
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on showing it as it changes.")] = False,
+) -> None:
+    """Show the loop: each Experiment with its trials, version, Deployment and monitor, and why it is so."""
+    from rich.console import Console
+
+    from trimtab.cli import reach, status
+
+    with _said():
+        where = None if everywhere else namespace or reach.home_namespace()
+        status.show(Console(highlight=False, markup=False), where, follow=watch)
+
+
+@app.command()
+def promote(name: Name, namespace: Namespace = "") -> None:
     """End the wait of the candidate's step: a pause, or an analysis without a verdict."""
     _act("promote", namespace, name)
 
 
 @app.command()
-def abort(name: Name, namespace: Namespace = "default") -> None:
+def abort(name: Name, namespace: Namespace = "") -> None:
     """Give the candidate up: all traffic goes back to stable, and the revision is quarantined."""
     _act("abort", namespace, name)
 
 
 def _act(action: str, namespace: str, name: str) -> None:
-    from trimtab.cli import actions
+    from trimtab.cli import actions, reach
+
+    with _said():
+        typer.echo(actions.act(action, namespace or reach.home_namespace(), name))
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """What went wrong, said in one line instead of a traceback. An interrupt ends a command well."""
+    from trimtab.cli import actions, reach
+    from trimtab.model.errors import TrimtabError
 
     try:
-        typer.echo(actions.act(action, namespace, name))
-    except (actions.NothingToDo, actions.TrimtabError) as error:
+        yield
+    except (actions.NothingToDo, reach.CannotReach) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+    except TrimtabError as error:
+        typer.echo(reach.remedy(error), err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
 
 
 @app.command()

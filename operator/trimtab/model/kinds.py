@@ -44,6 +44,7 @@ EXPERIMENT = Kind(GROUP, VERSION, "Experiment", "experiments")
 MODEL_VERSION = Kind(GROUP, VERSION, "ModelVersion", "modelversions")
 
 DEPLOYMENT = Kind(GROUP, VERSION, "Deployment", "deployments")
+DRIFT_MONITOR = Kind(GROUP, VERSION, "DriftMonitor", "driftmonitors")
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")

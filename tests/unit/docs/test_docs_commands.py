@@ -20,7 +20,7 @@ from trimtab.cli.app import app
 SHELL = all_blocks("sh")
 # Programs that a page may use; what they are told is checked below where we can know it.
 PROGRAMS = {"make", "kubectl", "helm", "docker", "python3", "python", "sed", "export", "trimtab"}
-CORE_RESOURCES = {"namespace", "secret", "events", "leases", "deployment", "job"}
+CORE_RESOURCES = {"namespace", "secret", "events", "leases", "deployment", "job", "service"}
 OURS = {f"{kind.plural}.trimtab.dev" for kind in crd.KINDS} | {"trimtab", "mlops"}
 # By words, as `kubectl get`; `exp` and `deployments` alone are others' resources.
 VERBS_WITH_RESOURCES = {"get", "describe", "patch", "delete", "wait", "logs", "rollout"}
@@ -113,6 +113,22 @@ def test_trimtab_commands_exist() -> None:
         assert command in known, text
         declared = {name for p in group.commands[command].params for name in p.opts}  # type: ignore[attr-defined]
         assert {option.partition("=")[0] for option in options} <= declared, text
+
+
+def test_the_page_of_the_command_has_every_command_and_option() -> None:
+    page = (CLONE / "docs" / "cli.md").read_text()
+    sections = re.split(r"^### (.*)$", page, flags=re.MULTILINE)
+    titles, bodies = sections[1::2], sections[2::2]
+    described = {
+        name: body
+        for title, body in zip(titles, bodies, strict=True)
+        for name in re.findall(r"`trimtab (\w+)`", title)
+    }
+    group = typer.main.get_command(app)
+    assert set(described) == set(group.commands)  # type: ignore[attr-defined]
+    for name, body in described.items():
+        options = {o for p in group.commands[name].params for o in p.opts if o.startswith("-")}  # type: ignore[attr-defined]
+        assert set(re.findall(r"`(--?[\w-]+)`(?=.*\|)", body)) == options, name
 
 
 def test_helm_uses_the_chart_and_its_values() -> None:

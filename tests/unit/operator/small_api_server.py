@@ -20,7 +20,7 @@ from trimtab.model.kinds import Kind
 Object = dict[str, Any]
 Answer = int | str | None
 """None: as it should be; a number: that status; "silence": the connection is closed without an answer, after
-the write was done."""
+the write was done; any other text: 200 with that body."""
 
 
 class SmallApiServer:
@@ -73,6 +73,8 @@ class SmallApiServer:
                 if request.transport is not None:
                     request.transport.close()
                 return web.Response()
+            case str(text):
+                return web.Response(text=text, content_type="application/json")
             case _:
                 return self._carry_out(verb, path, body)
 
