@@ -20,7 +20,7 @@ from trimtab.cli.app import app
 SHELL = all_blocks("sh")
 # Programs that a page may use; what they are told is checked below where we can know it.
 PROGRAMS = {"make", "kubectl", "helm", "docker", "python3", "python", "sed", "export", "trimtab"}
-CORE_RESOURCES = {"namespace", "secret", "events", "leases", "deployment", "job"}
+CORE_RESOURCES = {"namespace", "secret", "events", "leases", "deployment", "job", "service"}
 OURS = {f"{kind.plural}.trimtab.dev" for kind in crd.KINDS} | {"trimtab", "mlops"}
 # By words, as `kubectl get`; `exp` and `deployments` alone are others' resources.
 VERBS_WITH_RESOURCES = {"get", "describe", "patch", "delete", "wait", "logs", "rollout"}
