@@ -51,6 +51,25 @@ def stable(deployment: Object) -> str:
     return str(deployment["status"]["stable"]["revision"])
 
 
+def test_a_candidate_fed_other_units_than_it_learnt_is_given_up(served: Served, pool: Path) -> None:
+    """Only trainServeSkew can see it; under `follow` the version before it is then the one to serve."""
+    served.apply()
+    old = stable(served.ready())
+    with traffic(served.url, served.model, pool) as load:
+        served.apply(version=None, steps=JUDGED, analysis=ANALYSIS)
+        deployment = served.until(_candidate_is_rejected, "the abort")
+        load.wait_for(60)
+    load.assert_none_failed(at_least=300)
+    assert verdicts(deployment)["skew"] == "Fail" and verdicts(deployment)["errors"] != "Fail"
+    assert stable(deployment) == old
+    assert f"{served.model}-v{CELSIUS}" in objects.condition(deployment, "Ready")["message"]
+
+
+def _candidate_is_rejected(deployment: Object) -> bool:
+    rejected = objects.condition(deployment, "Ready").get("reason") == "CandidateRejected"
+    return rejected and is_settled(deployment, "True")
+
+
 def test_a_sound_candidate_takes_over_and_no_request_fails(served: Served, pool: Path) -> None:
     """Through every step and the promotion, and through kill -9 of the operator in each of them."""
     old = stable(served.get())
@@ -163,21 +182,3 @@ def test_a_candidate_that_does_not_start_gets_no_traffic(served: Served, fault: 
     served.await_only(old)
     assert list(quarantined(deployment).values())[-1] == reason
     assert (stable(deployment), objects.condition(deployment, "Available")["status"]) == (old, "True")
-
-
-def test_a_candidate_fed_other_units_than_it_learnt_is_given_up(served: Served, pool: Path) -> None:
-    """Only trainServeSkew can see it; under `follow` the version before it is then the one to serve."""
-    old = stable(served.get())
-    with traffic(served.url, served.model, pool) as load:
-        served.apply(version=None, steps=JUDGED, analysis=ANALYSIS)
-        deployment = served.until(_candidate_is_rejected, "the abort")
-        load.wait_for(60)
-    load.assert_none_failed(at_least=300)
-    assert verdicts(deployment)["skew"] == "Fail" and verdicts(deployment)["errors"] != "Fail"
-    assert stable(deployment) == old
-    assert f"{served.model}-v{CELSIUS}" in objects.condition(deployment, "Ready")["message"]
-
-
-def _candidate_is_rejected(deployment: Object) -> bool:
-    rejected = objects.condition(deployment, "Ready").get("reason") == "CandidateRejected"
-    return rejected and is_settled(deployment, "True")
