@@ -210,6 +210,7 @@ def _cgroup_mounts() -> list[tuple[Path, str, str]]:
 
 
 def _make_cgroups(name: str) -> None:
+    """One per hierarchy; in that of the CPU with the weight of ten processes, as the box is full of them."""
     mounts = _cgroup_mounts()
     unified = all(kind == "cgroup2" for _, kind, _ in mounts)
     for mount, kind, options in mounts:
@@ -218,10 +219,14 @@ def _make_cgroups(name: str) -> None:
             # Version 1: a new cpuset is empty, and nothing may enter it until it is filled.
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (mount / name / file).write_text((mount / file).read_text())
+        if "cpu" in options.split(","):
+            (mount / name / "cpu.shares").write_text(str(10 * 1024))
         if kind == "cgroup2" and unified:
             controllers = " ".join(f"+{c}" for c in (mount / "cgroup.controllers").read_text().split())
             (mount / "cgroup.subtree_control").write_text(controllers)
             (mount / name / "cgroup.subtree_control").write_text(controllers)
+            if "cpu" in controllers.replace("+", "").split():
+                (mount / name / "cpu.weight").write_text("1000")
 
 
 def _remove_cgroups(name: str) -> bool:

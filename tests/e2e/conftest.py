@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests import installation
@@ -14,7 +15,11 @@ from tests.cluster.images import BuiltImage
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.provider import Cluster
 from tests.cluster.registry import Registry
+from tests.e2e import fragile_model
 from tests.e2e.world import NAMESPACE, World
+
+from flights.data import csv_bytes, select
+from flights.source import data_folder, read_flights
 
 # It reads the API server's audit log, which is at hand only where we start the API server ourselves.
 LOCAL = (os.environ.get("TRIMTAB_CLUSTER") or provider.default_name()) == "local"
@@ -70,6 +75,21 @@ def world(cluster: Cluster, registry: Registry) -> World:
     made.forget()
     made.publish("winter", made.winter)
     return made
+
+
+@pytest.fixture(scope="session")
+def fragile(world: World, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a model of two approved versions that can be told to fail."""
+    fragile_model.train(world, tmp_path_factory.mktemp("fragile"))
+    return fragile_model.MODEL
+
+
+@pytest.fixture(scope="session")
+def pool(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Winter's traffic rows as a CSV file."""
+    file = tmp_path_factory.mktemp("pool") / "traffic.csv"
+    file.write_bytes(csv_bytes(select(read_flights(data_folder()), "winter", "traffic")))
+    return file
 
 
 @pytest.fixture

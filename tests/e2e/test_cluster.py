@@ -103,6 +103,18 @@ def test_two_run_side_by_side_and_down_leaves_nothing(cluster: Cluster, second: 
 
 
 @only_local
+def test_the_box_has_the_weight_of_a_node_not_of_one_process(cluster: LocalCluster) -> None:
+    """Else whatever runs beside it on the machine starves all of its pods at once."""
+    addresses = cluster.addresses
+    assert addresses is not None
+    files = [*Path("/sys/fs/cgroup").glob(f"**/{addresses.cgroup}/cpu.[sw]*")]
+    weights = {
+        file.name: int(file.read_text()) for file in files if file.name in ("cpu.shares", "cpu.weight")
+    }
+    assert weights in ({"cpu.shares": 10 * 1024}, {"cpu.weight": 10 * 100})
+
+
+@only_local
 def test_up_brings_a_killed_daemon_and_a_killed_node_back(second: LocalCluster) -> None:
     second.up()
     (scheduler,) = [

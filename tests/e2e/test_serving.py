@@ -8,74 +8,128 @@ import pytest
 import requests
 from tests import objects
 from tests.cluster.processes import wait_until
-from tests.e2e.serving import Served
-from tests.e2e.traffic import assert_none_failed, traffic
+from tests.e2e.fragile_model import CELSIUS, SOUND
+from tests.e2e.serving import Served, is_settled
+from tests.e2e.traffic import BOTH, Traffic, traffic
 from tests.e2e.world import World
-
-MODEL = "serving"
+from tests.objects import Object
 
 
 @pytest.fixture(scope="module")
-def served(world: World) -> Served:
-    """Version 1 of a model of its own, behind a Deployment of two pods that has become Ready."""
-    world.apply(world.single("serving-first", model=MODEL))
-    world.approved(world.succeeded("serving-first")["status"]["result"]["modelVersion"])
-    served = Served(world, MODEL)
-    served.apply(replicas=2)
-    served.ready(f"{MODEL}-v1")
-    return served
+def unapplied(world: World, fragile: str) -> Served:
+    return Served(world, name="serving", model=fragile)
+
+
+@pytest.fixture(scope="module")
+def failed_first(unapplied: Served) -> Object:
+    """As it was when its first version had not become ready in time."""
+    unapplied.apply(env={"FRAGILE": "hang"}, deadline="15s")
+    return unapplied.until(
+        lambda d: objects.condition(d, "Stalled").get("status") == "True", "Stalled", seconds=120
+    )
+
+
+@pytest.fixture(scope="module")
+def served(unapplied: Served, failed_first: Object, pool: Path) -> Served:
+    """Two pods of version 1, asked from the moment at which the first of them was ready."""
+    unapplied.apply()
+    unapplied.until(lambda d: objects.condition(d, "Available").get("status") == "True", "Available")
+    with traffic(unapplied.url, unapplied.model, pool, connections=BOTH) as load:
+        unapplied.ready()
+        load.wait_for(60)
+    load.assert_none_failed(at_least=60)
+    return unapplied
+
+
+def test_a_first_version_that_does_not_start_is_said_and_not_quarantined(failed_first: Object) -> None:
+    ready = objects.condition(failed_first, "Ready")
+    assert (objects.phase(failed_first), ready["reason"]) == ("Stalled", "FirstVersionFailed")
+    assert "quarantine" not in failed_first["status"]
 
 
 def test_it_serves_what_was_registered(served: Served) -> None:
-    deployment = served.ready(f"{MODEL}-v1")
-    version = served.world.get("modelversion", f"{MODEL}-v1")
+    deployment = served.ready()
+    version = served.world.get("modelversion", f"{served.model}-v{SOUND}")
     assert deployment["status"]["stable"]["digest"] == version["spec"]["artifact"]["digest"]
     assert objects.condition(deployment, "Available")["status"] == "True"
-    assert version["status"]["servedBy"] == [{"deployment": MODEL, "role": "Stable"}]
+    assert {"deployment": served.name, "role": "Stable"} in version["status"]["servedBy"]
     page = requests.get(f"{served.url}/metrics", timeout=10).text
     assert version["spec"]["artifact"]["digest"] in page
 
 
 def test_a_second_apply_changes_nothing(served: Served) -> None:
-    before = served.world.get("deployments.trimtab.dev", MODEL)["metadata"]
-    pods = {pod["metadata"]["uid"] for pod in served.pods()}
-    served.apply(replicas=2)
-    after = served.world.get("deployments.trimtab.dev", MODEL)["metadata"]
+    before, pods = served.get()["metadata"], served.pods()
+    assert served.apply().split()[1] == "unchanged"
+    after = served.get()["metadata"]
     assert (after["generation"], after["resourceVersion"]) == (
         before["generation"],
         before["resourceVersion"],
     )
-    assert {pod["metadata"]["uid"] for pod in served.pods()} == pods
+    assert served.pods() == pods
 
 
 def test_bad_input_names_the_field(served: Served) -> None:
     body = {"inputs": [{"name": "temp", "datatype": "FP64", "shape": [1], "data": [40.0]}]}
-    answer = requests.post(f"{served.url}/v2/models/{MODEL}/infer", json=body, timeout=10)
+    answer = requests.post(f"{served.url}/v2/models/{served.model}/infer", json=body, timeout=10)
     assert answer.status_code == 400
     assert "carrier" in answer.text
 
 
-@pytest.mark.parametrize("keep_alive", [False, True], ids=["new-connections", "keep-alive"])
-def test_no_request_fails_through_scaling_and_drain(served: Served, tmp_path: Path, keep_alive: bool) -> None:
-    """60 requests per second through a scale up, an eviction of a pod, and a scale down."""
-    pool = served.pool(tmp_path)
-    with traffic(served.url, MODEL, pool, keep_alive=keep_alive) as (load, done):
+def test_no_request_fails_through_scaling_and_drain(served: Served, pool: Path) -> None:
+    """60 requests per second with new connections and 60 with kept ones; every label comes back."""
+    with traffic(served.url, served.model, pool, connections=BOTH) as load:
         load.wait_for(120)
         load.mark("scale up")
         served.apply(replicas=3)
-        served.until(lambda d: d.get("status", {}).get("replicas") == 3, "3 pods ready")
-        load.wait_for(120)
+        _await_replicas(served, 3)
         load.mark("drain of a pod")
-        victim = served.pods()[0]["metadata"]["name"]
-        served.evict(victim)
-        wait_until(lambda: victim not in _names(served), 120, f"{victim} to be gone")
-        served.until(lambda d: d.get("status", {}).get("replicas") == 3, "3 pods ready again")
+        evicted = served.evict_one()
+        wait_until(lambda: evicted not in served.pods(), 120, "the evicted pod to be gone")
+        _await_replicas(served, 3)
         load.mark("scale down")
         served.apply(replicas=2)
-        wait_until(lambda: len(served.pods()) == 2, 120, "2 pods left")
+        _await_replicas(served, 2)
         load.wait_for(120)
-    assert_none_failed(done[0], at_least=500)
+    load.assert_none_failed(at_least=600)
+    _assert_labels_came_back(load)
 
 
-def _names(served: Served) -> set[str]:
-    return {pod["metadata"]["name"] for pod in served.pods()}
+def _await_replicas(served: Served, count: int) -> None:
+    def holds(deployment: Object) -> bool:
+        return is_settled(deployment, "True") and deployment["status"].get("replicas") == count
+
+    served.until(holds, f"Ready with {count} pods")
+    wait_until(lambda: len(served.pods()) == count, 120, f"{count} pods")
+
+
+def _assert_labels_came_back(load: Traffic) -> None:
+    for summary in load.final:
+        labels, answered = summary["labels"], summary["total"]["answered"]
+        assert labels == {"accepted": answered, "sent": answered}, labels
+
+
+def test_follow_and_pin(served: Served, pool: Path) -> None:
+    """A pin stays whatever is approved; `follow` takes the newest; a pin goes back. No request fails."""
+    assert served.ready()["status"]["stable"]["modelVersion"] == f"{served.model}-v{SOUND}"
+    with traffic(served.url, served.model, pool) as load:
+        load.wait_for(60)
+        load.mark("follow")
+        served.apply(version=None)
+        served.ready(CELSIUS)
+        load.mark("pin")
+        served.apply(version=SOUND)
+        served.ready(SOUND)
+        load.wait_for(60)
+    load.assert_none_failed(at_least=300)
+
+
+def test_deleting_it_leaves_nothing(served: Served) -> None:
+    world = served.world
+    world.kubectl("delete", "deployments.trimtab.dev", served.name, "--namespace", world.namespace)
+    kinds = "deployments.apps,pods,services,configmaps,controllerrevisions"
+
+    def left() -> list[Object]:
+        found: list[Object] = world.get(kinds, f"--selector=trimtab.dev/deployment={served.name}")["items"]
+        return found
+
+    wait_until(lambda: not left(), 120, f"everything of {served.name} to be gone")

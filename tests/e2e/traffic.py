@@ -1,4 +1,4 @@
-"""Real traffic beside a test: the load generator as a process, steered through its socket."""
+"""Real traffic beside a test: load generators as processes, steered through their sockets."""
 
 from __future__ import annotations
 
@@ -7,70 +7,99 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.cluster.cache import CLONE
 from tests.cluster.processes import wait_until
 from tests.load.control import Control
 
 Summary = dict[str, Any]
+Connections = Literal["new", "kept alive"]
 RATE_PER_SECOND = 60
+BOTH: tuple[Connections, Connections] = ("new", "kept alive")
 
 
 @dataclass
 class Traffic:
-    """One running generator. `summary` may be asked for at any time."""
+    """Running generators, one per kind of connection. `final` holds their summaries once they have ended."""
 
-    control: Control
-    summary_file: Path
+    controls: Sequence[Control]
+    final: list[Summary] = field(default_factory=list)
 
     def mark(self, phase: str) -> None:
-        self.control.mark(phase)
-
-    def sent(self) -> int:
-        return int(self.control.summary()["total"]["sent"])
+        for control in self.controls:
+            control.mark(phase)
 
     def wait_for(self, more: int, seconds: float = 120) -> None:
-        """Until so many more requests were sent."""
-        goal = self.sent() + more
-        wait_until(lambda: self.sent() >= goal, seconds, f"{more} more requests sent")
+        """Until each has sent so many more requests."""
+        for control in self.controls:
+            _await_sent(control, more, seconds)
+
+    def assert_none_failed(self, *, at_least: int) -> None:
+        """Failed = connection error, non-2xx, or no answer in 10 s; the generator never retries."""
+        for summary in self.final:
+            shown = json.dumps(summary, indent=1)
+            assert summary["total"]["sent"] >= at_least, shown
+            assert summary["total"]["failed"] == 0, shown
+
+    def failed(self, phase: str) -> int:
+        """Requests that arrived in phases of that name and failed."""
+        phases = [found for summary in self.final for found in summary["phases"]]
+        return sum(found["failed"] for found in phases if found["name"] == phase)
+
+
+def _await_sent(control: Control, more: int, seconds: float) -> None:
+    goal = _sent(control) + more
+    wait_until(lambda: _sent(control) >= goal, seconds, f"{more} more requests to be sent")
+
+
+def _sent(control: Control) -> int:
+    return int(control.summary()["total"]["sent"])
 
 
 @contextmanager
 def traffic(
-    url: str, model: str, pool: Path, *, rate: int = RATE_PER_SECOND, keep_alive: bool = False
-) -> Iterator[tuple[Traffic, list[Summary]]]:
-    """Requests at a fixed rate until the block ends; then the list holds the final summary."""
-    with tempfile.TemporaryDirectory(prefix="load-") as folder:
-        socket, summary_file = Path(folder) / "control", Path(folder) / "summary.json"
-        command = [
-            *(sys.executable, "-m", "tests.load", "run", "--url", url, "--model", model),
-            *("--pool", str(pool), "--label", "late", "--rate", str(rate), "--label-delay", "3"),
-            *("--control", str(socket), "--json", str(summary_file)),
-            *(["--keep-alive"] if keep_alive else []),
-        ]
-        path = os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
-        done: list[Summary] = []
-        try:
-            wait_until(socket.exists, 60, "the load generator to listen")
-            with Control(socket) as control:
-                yield Traffic(control, summary_file), done
-                control.stop()
+    url: str, model: str, pool: Path, *, connections: Sequence[Connections] = ("new",)
+) -> Iterator[Traffic]:
+    """RATE_PER_SECOND requests per second for each kind of connection, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="load-") as folder, ExitStack() as stack:
+        folders = [Path(folder) / kind.replace(" ", "-") for kind in connections]
+        processes = []
+        for kind, place in zip(connections, folders, strict=True):
+            place.mkdir()
+            processes.append(stack.enter_context(_generator(url, model, pool, kind, place)))
+        controls = []
+        for place in folders:
+            wait_until((place / "control").exists, 60, "a load generator to listen")
+            controls.append(stack.enter_context(Control(place / "control")))
+        running = Traffic(controls)
+        yield running
+        for control in controls:
+            control.stop()
+        for process in processes:
             process.wait(60)
-            done.append(json.loads(summary_file.read_text()))
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        running.final += [json.loads((place / "summary.json").read_text()) for place in folders]
 
 
-def assert_none_failed(summary: Summary, *, at_least: int) -> None:
-    """Failed = connection error, non-2xx, or no answer in 10 s; the generator never retries."""
-    total = summary["total"]
-    assert total["sent"] >= at_least, summary
-    assert total["failed"] == 0, json.dumps(summary, indent=1)
+@contextmanager
+def _generator(
+    url: str, model: str, pool: Path, kind: Connections, folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [
+        *(sys.executable, "-m", "tests.load", "run", "--url", url, "--model", model),
+        *("--pool", str(pool), "--label", "late", "--rate", str(RATE_PER_SECOND), "--label-delay", "3"),
+        *("--control", str(folder / "control"), "--json", str(folder / "summary.json")),
+        *(["--keep-alive"] if kind == "kept alive" else []),
+    ]
+    path = os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -43,7 +43,8 @@ class Ground:
     def forget(self) -> list[str]:
         """Delete what an earlier run left in the namespace, version numbers too. Says what that was."""
         where = ("--namespace", self.namespace)
-        left = self.kubectl("delete", "experiments,modelversions", "--all", *where).splitlines()
+        kinds = "deployments.trimtab.dev,experiments,modelversions"
+        left = self.kubectl("delete", kinds, "--all", *where).splitlines()
         self.kubectl("delete", "configmap", "--selector=trimtab.dev/model", *where)
         return [line for line in left if line != "No resources found"]
 

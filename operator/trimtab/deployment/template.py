@@ -81,7 +81,8 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
             mount("model", paths.MODEL, read_only=True),
             pods.own_tmp(names.CONTAINER_SERVER),
         ],
-        "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 2},
+        # Slow answers of a busy node are no reason to lose the pods that give them: all would go at once.
+        "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 3},
         "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},
         "startupProbe": _http("/v2/health/live") | {"periodSeconds": 1, "failureThreshold": 300},
         "lifecycle": {
@@ -94,4 +95,4 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
 
 
 def _http(path: str) -> Json:
-    return {"httpGet": {"path": path, "port": PORT, "scheme": "HTTP"}, "timeoutSeconds": 2}
+    return {"httpGet": {"path": path, "port": PORT, "scheme": "HTTP"}, "timeoutSeconds": 5}

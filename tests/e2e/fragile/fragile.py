@@ -1,22 +1,33 @@
-"""A sound model that raises after FRAGILE_AFTER predictions in one process; never without that variable."""
+"""A sound model that can be told to fail: the fault is in the environment, so the bytes are always the same.
+
+FRAGILE=errors: raises on every prediction after the server's warm-up. FRAGILE=hang: is never loaded.
+FRAGILE=broken: cannot be loaded.
+"""
 
 import os
+import time
 
 from sklearn.pipeline import Pipeline
 
 from flights import model as flights_model
 from flights import train
 
+FAULT = os.environ.get("FRAGILE", "")
+if FAULT == "hang":
+    time.sleep(3600)
+if FAULT == "broken":
+    raise RuntimeError("this model cannot be loaded")
+
 
 class Fragile(Pipeline):
-    """The flights pipeline with a fuse; the fuse is in the environment, so the bytes are the same."""
+    """The flights pipeline with a fuse."""
 
-    calls = 0
+    is_warm = False  # the warm-up ends with a request of many rows
 
     def predict_proba(self, rows, **options):
-        Fragile.calls += 1
-        if Fragile.calls > int(os.environ.get("FRAGILE_AFTER", "1000000000")):
+        if FAULT == "errors" and Fragile.is_warm:
             raise RuntimeError("the fuse has blown")
+        Fragile.is_warm = Fragile.is_warm or len(rows) > 1
         return super().predict_proba(rows, **options)
 
 
