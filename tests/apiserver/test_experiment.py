@@ -10,7 +10,8 @@ from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, EVENT, EXPERIMENT, JOB, MODEL_VERSION, condition, phase, wait_until
 from tests.harness.lab import SINGLE, Lab
 from tests.harness.operator import Operator
-from tests.harness.player import Run, Scores, Succeed, default_metrics
+from tests.harness.player import Scores, default_metrics
+from tests.harness.plays import Run, Succeed
 
 from trimtab_runtime.contract.artifact import result_tag
 

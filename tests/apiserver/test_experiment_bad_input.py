@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.harness.api import EXPERIMENT, JOB, MODEL_VERSION, POD, condition, phase, wait_until
 from tests.harness.lab import SINGLE, Lab, data_uri
-from tests.harness.player import Fail, Play, Stuck, Succeed, failing
+from tests.harness.plays import Fail, Play, Stuck, Succeed, failing
 from tests.registry import LocalRegistry, write_docker_config
 
 from trimtab_runtime.contract.errors import Reason

@@ -8,7 +8,7 @@ import pytest
 from tests.apiserver import samples
 from tests.harness.api import CONFIG_MAP, EXPERIMENT, JOB, MODEL_VERSION, POD, condition, phase, wait_until
 from tests.harness.lab import SINGLE, Lab, plant_approved_version
-from tests.harness.player import Run, Succeed
+from tests.harness.plays import Run, Succeed
 from tests.harness.proxy import Answer, Fault, Kill, NoAnswer, Request, Side
 
 Object = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from tests.apiserver import samples
 from tests.harness.api import EXPERIMENT, MODEL_VERSION, condition, phase
 from tests.harness.lab import SINGLE, Lab
-from tests.harness.player import Run, Succeed
+from tests.harness.plays import Run, Succeed
 
 Object = dict[str, Any]
 

@@ -9,7 +9,7 @@ import time
 
 from tests.harness.api import EXPERIMENT, JOB, LEASE, MODEL_VERSION, phase, wait_until
 from tests.harness.lab import SINGLE, Lab
-from tests.harness.player import Run, Succeed
+from tests.harness.plays import Run, Succeed
 
 LEASE_SECONDS = 15
 

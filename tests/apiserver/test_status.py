@@ -13,7 +13,7 @@ from tests.apiserver import samples
 from tests.cluster.control_plane import ControlPlane
 from tests.harness.api import DEPLOYMENT, MODEL_VERSION, phase, wait_until
 from tests.harness.lab import SINGLE, Lab
-from tests.harness.player import Fail, Run, Succeed
+from tests.harness.plays import Fail, Run, Succeed
 
 FINDING = "2 of 3 pods are ready"
 SERVING = {

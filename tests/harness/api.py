@@ -13,6 +13,7 @@ from tests.harness.access import Access
 
 from trimtab.model.kinds import (
     CONFIG_MAP,
+    CONTROLLER_REVISION,
     DEPLOYMENT,
     EVENT,
     EXPERIMENT,
@@ -20,10 +21,25 @@ from trimtab.model.kinds import (
     LEASE,
     MODEL_VERSION,
     POD,
+    SERVICE,
+    WORKLOAD,
     Kind,
 )
 
-__all__ = ["CONFIG_MAP", "DEPLOYMENT", "EVENT", "EXPERIMENT", "JOB", "LEASE", "MODEL_VERSION", "POD", "Kind"]
+__all__ = [
+    "CONFIG_MAP",
+    "CONTROLLER_REVISION",
+    "DEPLOYMENT",
+    "EVENT",
+    "EXPERIMENT",
+    "JOB",
+    "LEASE",
+    "MODEL_VERSION",
+    "POD",
+    "SERVICE",
+    "WORKLOAD",
+    "Kind",
+]
 
 Object = dict[str, Any]
 POLL_SECONDS = 0.05

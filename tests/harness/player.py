@@ -5,24 +5,29 @@ containers one after the other, then the main one; messages are cut as the kubel
 containers would do is done for real where it leaves something behind: `publish` checks and pushes a model to
 the real registry, and messages are written by the contract's own code. Pods get no node, so a deleted pod is
 gone at once.
+
+Pods of Deployments are played in `serving_pods.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from tests.harness import artifact
 from tests.harness.access import Access
 from tests.harness.background import Background
+from tests.harness.plays import Fail, Play, Run, Stuck, Succeed
+from tests.harness.pod_api import PodApi
 from tests.harness.pod_status import PodStatus
+from tests.harness.serving_pods import ServingPods
 from tests.registry import LocalRegistry
 
+from trimtab.model.kinds import POD
+from trimtab.model.names import LABEL_REVISION
 from trimtab_runtime.__main__ import _parser as runtime_parser
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import (
@@ -32,59 +37,12 @@ from trimtab_runtime.contract.config import (
     PublishTrial,
     parse_config,
 )
-from trimtab_runtime.contract.errors import Reason, exit_code
-from trimtab_runtime.contract.message import Comparison, EvaluationResult, Failure, format_message
+from trimtab_runtime.contract.message import Comparison, EvaluationResult, format_message
 from trimtab_runtime.contract.metrics import improvement
 
 Object = dict[str, Any]
 OUR_PODS = "app.kubernetes.io/managed-by=trimtab"
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Succeed:
-    """The pod does what it should. `metrics` are a trial's; `message` replaces what publish would write.
-
-    publish: whether the model is pushed; False with a message of one's own plays a container that lies.
-    """
-
-    metrics: Mapping[str, float] | None = None
-    message: str | None = None
-    publish: bool = True
-
-
-@dataclass(frozen=True)
-class Fail:
-    """The pod's `container` ends with an exit code; the ones before it went well."""
-
-    container: str = "train"
-    exit_code: int = 1
-    message: str = ""
-    reason: str = "Error"
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """`container` never starts: it waits with a reason such as ImagePullBackOff."""
-
-    container: str = "train"
-    reason: str = "ImagePullBackOff"
-
-
-@dataclass(frozen=True)
-class Run:
-    """`container` runs and does not end, until the test gives the Job another play."""
-
-    container: str = "train"
-
-
-Play = Succeed | Fail | Stuck | Run
-
-
-def failing(container: str, reason: Reason, where: str, message: str) -> Fail:
-    """One of our own containers that reports a failure as the contract has it."""
-    text = format_message(Failure(1, reason, where, message)).decode()
-    return Fail(container, exit_code(reason), text)
 
 
 @dataclass(frozen=True)
@@ -130,11 +88,12 @@ class Player:
         self.seen: list[PlayedPod] = []
         self.errors: list[BaseException] = []
         self._plays: dict[str, Play] = {}
-        self._access = access
         self._background = background
-        self._namespace = namespace
+        self._api = PodApi(access, namespace)
+        self.serving = ServingPods(self._api, background.call, self._spawn, config_of)
         self.registry = registry
         self._playing: dict[str, asyncio.Task[None]] = {}
+        self._others: set[asyncio.Task[None]] = set()
         self._held: dict[str, tuple[Object, PlayedPod]] = {}
 
     def __enter__(self) -> Player:
@@ -162,40 +121,36 @@ class Player:
                 self._begin(pod, played)
 
     async def _start(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self._access.tls, limit=0)
-        self._session = aiohttp.ClientSession(connector=connector)
-        self._watching = asyncio.create_task(self._watch())
+        await self._api.start()
+        await self._api.ensure_node()
+        self._spawn(self._api.watch(POD, OUR_PODS, self._observe))
+        self._spawn(self.serving.watch_slices())
+        self._spawn(self.serving.send_requests())
 
     async def _stop(self) -> None:
-        tasks = [self._watching, *self._playing.values()]
+        tasks = [*self._others, *self._playing.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._session.close()
+        await self.serving.close()
+        await self._api.close()
 
-    async def _watch(self) -> None:
-        """Watch from the beginning, and again when the server ends or loses the watch."""
-        url = f"{self._access.url}/api/v1/namespaces/{self._namespace}/pods"
-        query = {"watch": "true", "labelSelector": OUR_PODS}
-        timeout = aiohttp.ClientTimeout(total=None)
-        while True:
-            try:
-                async with self._session.get(url, params=query, timeout=timeout) as answer:
-                    async for line in answer.content:
-                        event = json.loads(line)
-                        if event["type"] in ("ADDED", "DELETED"):
-                            self._observe(event["type"], event["object"])
-            except (aiohttp.ClientError, ValueError) as error:
-                logger.info("the watch of the pods is opened again: %r", error)
-                await asyncio.sleep(0.2)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+        task.add_done_callback(self._ended)
+        return task
 
     def _observe(self, event: str, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
-        if event == "DELETED":
+        if LABEL_REVISION in pod["metadata"]["labels"]:
+            self.serving.observe(event, pod)
+        elif event == "DELETED":
             self._held.pop(uid, None)
             if uid in self._playing:
                 self._playing.pop(uid).cancel()
-        elif uid not in self._playing and pod["status"]["phase"] == "Pending":
+        elif event == "ADDED" and uid not in self._playing and pod["status"]["phase"] == "Pending":
             labels = pod["metadata"]["labels"]
             job = labels["batch.kubernetes.io/job-name"]
             number = 1 + sum(seen.job == job for seen in self.seen)
@@ -222,19 +177,19 @@ class Player:
         match play:
             case Stuck():
                 self._held[pod["metadata"]["uid"]] = (pod, played)
-                await self._report(pod, status.waiting(play.container, play.reason))
+                await self._api.report(pod, status.waiting(play.container, play.reason))
             case Run():
                 self._held[pod["metadata"]["uid"]] = (pod, played)
-                await self._report(pod, status.running(play.container))
+                await self._api.report(pod, status.running(play.container))
             case Fail():
-                await self._report(pod, status.running(play.container))
-                await self._report(
+                await self._api.report(pod, status.running(play.container))
+                await self._api.report(
                     pod, status.failed(play.container, play.exit_code, play.reason, play.message)
                 )
             case Succeed():
-                await self._report(pod, status.running("publish"))
+                await self._api.report(pod, status.running("publish"))
                 message = await asyncio.to_thread(self._result, pod, played, play)
-                await self._report(pod, status.succeeded(message))
+                await self._api.report(pod, status.succeeded(message))
 
     def _result(self, pod: Object, played: PlayedPod, play: Succeed) -> str:
         """What the main container does and writes."""
@@ -252,16 +207,6 @@ class Player:
             case other:
                 raise AssertionError(f"unexpected configuration {other}")
         return written if play.message is None else play.message
-
-    async def _report(self, pod: Object, status: Object) -> None:
-        meta = pod["metadata"]
-        url = f"{self._access.url}/api/v1/namespaces/{self._namespace}/pods/{meta['name']}/status"
-        headers = {"Content-Type": "application/merge-patch+json", "User-Agent": "trimtab-tests-player"}
-        body = json.dumps({"metadata": {"uid": meta["uid"]}, "status": status})
-        async with self._session.patch(url, data=body, headers=headers) as answer:
-            if answer.status in (404, 409):
-                return  # deleted meanwhile
-            assert answer.status == 200, await answer.text()
 
 
 def config_of(pod: Mapping[str, Any], container: str) -> Config:

@@ -34,6 +34,24 @@ class PodStatus:
     def succeeded(self, message: str) -> Object:
         return self._status("Succeeded", self._mains[0]["name"], _terminated(0, "Completed", message))
 
+    def serving(self, address: str, *, ready: bool, restarts: int = 0) -> Object:
+        """The main container runs; it may have ended before."""
+        main = self._mains[0]["name"]
+        status = self._status("Running", main, {"running": {"startedAt": _now()}})
+        (container,) = status["containerStatuses"]
+        ended = {"lastState": _terminated(137, "OOMKilled")} if restarts else {}
+        container |= {"ready": ready, "restartCount": restarts, **ended}
+        addresses = {"hostIP": "192.0.2.1", "podIP": address, "podIPs": [{"ip": address}]}
+        return status | addresses | {"conditions": _conditions(ready=ready)}
+
+    def crashing(self, container: str, exit_code: int, reason: str, message: str) -> Object:
+        """It ends again and again, and waits to be started once more."""
+        status = self._status("Pending", container, {"waiting": {"reason": "CrashLoopBackOff"}})
+        for one in [*status["initContainerStatuses"], *status["containerStatuses"]]:
+            if one["name"] == container:
+                one |= {"restartCount": 1, "lastState": _terminated(exit_code, reason, message)}
+        return status | {"conditions": _conditions(ready=False)}
+
     def _status(self, phase: str, current: str, state: Object) -> Object:
         """Containers before `current` have ended well, those after it have not begun."""
         states: dict[str, Object] = {}
@@ -65,6 +83,13 @@ def _container(spec: Object, states: Mapping[str, Object]) -> Object:
         "restartCount": 0,
         "state": state,
     }
+
+
+def _conditions(*, ready: bool) -> list[Object]:
+    states = {"PodScheduled": True, "Initialized": True, "ContainersReady": ready, "Ready": ready}
+    return [
+        {"type": type_, "status": str(holds), "lastTransitionTime": _now()} for type_, holds in states.items()
+    ]
 
 
 def image_id(image: str) -> str:

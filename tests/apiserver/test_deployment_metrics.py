@@ -1,0 +1,142 @@
+"""The metrics of the pods as the operator reads them: what cannot be read freezes, and is never a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.harness import kstatus
+from tests.harness.api import CONFIG_MAP, POD, condition, wait_until
+from tests.harness.deployments import ANALYZE, FAST, HOLD, WEIGHT, Deployments, plant, reasons, revision
+from tests.harness.lab import Lab
+from tests.harness.model_server import ModelServer
+
+from trimtab_runtime.contract.config import ServeModel
+
+Object = dict[str, Any]
+PAGES = {
+    "not metrics": b"<html>Welcome</html>",
+    "nothing": b"",
+    "another's metrics": b"# TYPE up gauge\nup 1\n",
+}
+
+
+@pytest.fixture
+def deployments(lab: Lab) -> Deployments:
+    lab.player.serving.rate = 200.0
+    return Deployments(lab)
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_a_page_that_is_no_page_freezes_and_never_aborts(
+    lab: Lab, deployments: Deployments, page: bytes
+) -> None:
+    """Longer than any deadline: time that was not observed does not count."""
+    deadlines = {"spec.rollout.progressDeadline": "1s"}
+    analyze = {"analyze": {"minSamples": 20, "maxDuration": "1s"}}
+    deployments.served(WEIGHT, HOLD, analyze, HOLD, edits=deadlines)
+    plant(lab.api, 2)
+    candidate = revision(deployments.reason("AwaitingPerson"), "candidate")
+    lab.player.serving.show_page(candidate, page)
+    frozen = deployments.reason("ProviderError")
+    assert condition(frozen, "MetricsAvailable")["status"] == "False"
+    assert kstatus.verdict(frozen) == "InProgress"
+    assert kstatus.broken_rules(frozen) == []
+    deployments.act("promote", "p-1")
+    deployments.until(lambda d: d["status"]["step"]["index"] == 2)
+    _wait_for_rounds(lab, candidate, 15)
+    still = deployments.get()
+    assert still["status"]["step"]["index"] == 2, "frozen at the analysis, beyond all deadlines"
+    assert "quarantine" not in still["status"]
+    verdicts = {m["metric"]: m["verdict"] for m in still["status"]["analysis"]}
+    assert verdicts == {"errors": "ProviderError", "podHealth": "Pass"}
+    lab.player.serving.show_page(candidate, None)
+    thawed = deployments.at_step(3)
+    assert condition(thawed, "MetricsAvailable")["status"] == "True"
+
+
+def _wait_for_rounds(lab: Lab, candidate: str, rounds: int) -> None:
+    """So many more scrapes of the candidate's pod: 0.2 s each."""
+    (server,) = lab.player.serving.servers(candidate)
+    before = server.scrapes
+    wait_until(lambda: server.scrapes >= before + rounds, f"{rounds} scrapes")
+
+
+def test_a_page_of_other_bytes_is_not_believed(lab: Lab, deployments: Deployments) -> None:
+    deployments.served(WEIGHT, HOLD)
+    plant(lab.api, 2)
+    candidate = revision(deployments.reason("AwaitingPerson"), "candidate")
+    other = ModelServer(ServeModel("flights", "sha256:" + "f" * 64), candidate)
+    lab.player.serving.show_page(candidate, other.text())
+    frozen = deployments.reason("ProviderError")
+    assert "digest" in condition(frozen, "Ready")["message"]
+
+
+def test_a_pod_with_our_labels_is_not_read(lab: Lab, deployments: Deployments) -> None:
+    """Its controller chain does not end in our workload: it is neither scraped nor judged."""
+    deployments.served(WEIGHT, ANALYZE, HOLD)
+    plant(lab.api, 2)
+    analyzing = deployments.until(lambda d: d["status"].get("step"))
+    real = _pod_of(lab, revision(analyzing, "candidate"))
+    labels = real["metadata"]["labels"]
+    spec = real["spec"]
+    spec.pop("nodeName", None)
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "foreign",
+            "labels": {k: v for k, v in labels.items() if k != "pod-template-hash"},
+        },
+        "spec": spec,
+    }
+    before = {id(server) for server in lab.player.serving.servers()}
+    lab.api.create(POD, foreign)
+    wait_until(lambda: len(lab.player.serving.servers()) > len(before), "the foreign pod to serve")
+    waiting = deployments.reason("AwaitingPerson")
+    (server,) = [s for s in lab.player.serving.servers() if id(s) not in before]
+    assert server.scrapes == 0
+    health = next(m for m in waiting["status"]["analysis"] if m["metric"] == "podHealth")
+    assert health["samples"] == 1
+
+
+def _pod_of(lab: Lab, rev: str) -> Object:
+    wait_until(lambda: lab.api.list(POD, f"trimtab.dev/revision={rev}"), "a pod of the candidate")
+    return lab.api.list(POD, f"trimtab.dev/revision={rev}")[0]
+
+
+def test_a_restart_goes_on_with_the_evidence_that_there_was(lab: Lab, deployments: Deployments) -> None:
+    """The checkpoint and the cumulative counters: no connection is counted twice, and few are lost."""
+    deployments.served(WEIGHT, HOLD)
+    plant(lab.api, 2)
+    candidate = revision(deployments.reason("AwaitingPerson"), "candidate")
+    deployments.until(lambda d: _errors(d).get("verdict") == "Pass")
+    lab.api.get(CONFIG_MAP, "flights-deployment-evidence")
+    lab.operators[0].kill()
+    lab.player.serving.rate = 0.0
+    (server,) = lab.player.serving.servers(candidate)
+    lab.successor(**FAST)
+    deployments.act("promote", "late", step=0)
+    after = deployments.until(lambda d: "StaleAction" in reasons(d))
+    after = deployments.until(lambda d: _errors(d).get("verdict") == "Pass")
+    assert _errors(after)["samples"] <= server.connections
+
+
+def _errors(deployment: Object) -> Object:
+    found = [m for m in deployment["status"].get("analysis", ()) if m["metric"] == "errors"]
+    return found[0] if found else {}
+
+
+def test_a_checkpoint_that_cannot_be_read_freezes(lab: Lab, deployments: Deployments) -> None:
+    deployments.served(WEIGHT, HOLD, edits={"spec.rollout.progressDeadline": "1s"})
+    plant(lab.api, 2)
+    deployments.reason("AwaitingPerson")
+    lab.api.wait(CONFIG_MAP, "flights-deployment-evidence", lambda c: c["data"].get("evidence"))
+    lab.operators[0].kill()
+    lab.api.patch(CONFIG_MAP, "flights-deployment-evidence", {"data": {"evidence": "{"}})
+    lab.successor(**FAST)
+    frozen = deployments.reason("ProviderError")
+    assert "checkpoint" in condition(frozen, "Ready")["message"]
+    assert "quarantine" not in frozen["status"]
+    lab.api.delete(CONFIG_MAP, "flights-deployment-evidence")
+    deployments.reason("AwaitingPerson")

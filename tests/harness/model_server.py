@@ -1,0 +1,73 @@
+"""What a played serving pod answers: the metrics page, written by the real server's counters."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+from aiohttp import web
+from tests.harness import pod_network
+
+from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.serving import LIVE, METRICS_PATH, PageShape
+from trimtab_runtime.server.counters import Counters
+
+ANSWER_SECONDS = 0.004
+
+
+class ModelServer:
+    """One server process. Belongs to the harness' event loop, as its counters do.
+
+    `page`: what /metrics answers instead of the counters. `failing`: every request is answered with 500.
+    """
+
+    def __init__(self, config: ServeModel, revision: str) -> None:
+        self.revision = revision
+        self.address = ""
+        self.page: bytes | None = None
+        self.failing = False
+        self.connections = 0
+        self.scrapes = 0
+        self._port = config.port
+        shape = PageShape.of(config.digest, None, ("carrier", "temp"))
+        self._counters = Counters(
+            shape, None, (), profile_digest=config.profile_digest, start_time_seconds=time.time()
+        )
+
+    async def start(self) -> None:
+        """Listens on an address of its own from now on."""
+        app = web.Application()
+        app.router.add_get(METRICS_PATH, self._metrics)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        while not self.address:
+            address = pod_network.some_address()
+            try:
+                await web.TCPSite(self._runner, address, self._port).start()
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                self.address = address
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    def serve(self, connections: int) -> None:
+        """So many clients connect, ask once and go."""
+        for _ in range(connections):
+            self.connections += 1
+            self._counters.connection(LIVE)
+            if self.failing:
+                self._counters.error_connection(LIVE)
+            else:
+                self._counters.rows(LIVE, (), (0.5,))
+            self._counters.answered(LIVE, 500 if self.failing else 200, ANSWER_SECONDS)
+
+    def text(self) -> bytes:
+        """The page of its counters."""
+        return self._counters.page()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        self.scrapes += 1
+        return web.Response(body=self.text() if self.page is None else self.page)

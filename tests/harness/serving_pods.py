@@ -1,0 +1,216 @@
+"""Plays the serving pods and what stands around them: a server on a real address, and clients of the Service.
+
+Deployments, ReplicaSets and EndpointSlices are made by the real controllers. Clients ask whatever the slices
+say is ready, as kube-proxy does, so a side has exactly the traffic that the operator gave it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.model_server import ModelServer
+from tests.harness.plays import Fail, Run, Serve, Stuck
+from tests.harness.pod_api import PodApi
+from tests.harness.pod_status import PodStatus
+
+from trimtab.model.kinds import ENDPOINT_SLICE
+from trimtab_runtime.contract.config import ServeModel
+
+Object = dict[str, Any]
+ServingPlay = Serve | Stuck | Run | Fail
+SERVICE_LABEL = "kubernetes.io/service-name"
+TICK_SECONDS = 0.05
+DRAIN_SECONDS = 0.4  # a real one takes 2 s to 10 s; longer than the slices take to follow
+
+
+@dataclass
+class _Served:
+    pod: Object
+    revision: str
+    play: ServingPlay
+    server: ModelServer | None = None
+    leaving: bool = False
+
+
+class ServingPods:
+    """`play` says what pods of a revision do, `rate` how many clients connect per second to each Service.
+
+    `unanswered` counts clients that found a Service without any ready pod, once it has had one.
+    """
+
+    def __init__(
+        self,
+        api: PodApi,
+        run: Callable[[Any], Any],
+        spawn: Callable[[Any], asyncio.Task[None]],
+        config_of: Callable[[Object, str], Any],
+    ) -> None:
+        self.rate = 0.0
+        self.unanswered = 0
+        self._api = api
+        self._run = run
+        self._spawn = spawn
+        self._config_of = config_of
+        self._pods: dict[str, _Served] = {}
+        self._plays: dict[str, ServingPlay] = {}
+        self._failing: set[str] = set()
+        self._pages: dict[str, bytes] = {}
+        self._slices: dict[str, tuple[str, list[str]]] = {}
+        self._begun: set[str] = set()
+        self._asked = 0
+
+    # --- what a test says: from its own thread -------------------------------------------------------------
+
+    def play(self, play: ServingPlay, revision: str = "") -> None:
+        """Pods of the revision (of all) do this from now on, also those that are there."""
+        self._run(self._change(play, revision))
+
+    def play_next(self, play: ServingPlay) -> None:
+        """Pods that are not there yet do this, unless `play` says otherwise of their revision."""
+        self._plays[""] = play
+
+    def fail_requests(self, revision: str) -> None:
+        """Every request to pods of the revision is answered with 500 from now on."""
+        self._failing.add(revision)
+        self._run(self._arrange())
+
+    def show_page(self, revision: str, page: bytes | None) -> None:
+        """/metrics of the revision's pods answers this; None: its counters again."""
+        self._pages = {r: p for r, p in self._pages.items() if r != revision}
+        if page is not None:
+            self._pages[revision] = page
+        self._run(self._arrange())
+
+    def restart(self, revision: str) -> None:
+        """The server's container ends and is started again, in every pod of the revision."""
+        for served in self._of(revision):
+            self._run(self._report(served, ready=True, restarts=1))
+
+    def servers(self, revision: str = "") -> list[ModelServer]:
+        return [served.server for served in self._of(revision) if served.server is not None]
+
+    def _of(self, revision: str) -> list[_Served]:
+        return [served for served in list(self._pods.values()) if revision in ("", served.revision)]
+
+    # --- the kubelet ---------------------------------------------------------------------------------------
+
+    def observe(self, event: str, pod: Object) -> None:
+        meta = pod["metadata"]
+        uid, known = meta["uid"], self._pods.get(meta["uid"])
+        if event == "DELETED":
+            if known is not None:
+                del self._pods[uid]
+                self._spawn(_stop(known))
+        elif "deletionTimestamp" in meta:
+            if known is not None and not known.leaving:
+                known.leaving = True
+                self._spawn(self._drain(known))
+        elif known is None:
+            revision = meta["labels"]["trimtab.dev/revision"]
+            play = self._plays.get(revision) or self._plays.get("") or Serve()
+            self._pods[uid] = served = _Served(pod, revision, play)
+            self._spawn(self._begin(served))
+
+    async def _begin(self, served: _Served) -> None:
+        await self._api.bind(served.pod)
+        await self._perform(served)
+
+    async def _change(self, play: ServingPlay, revision: str) -> None:
+        self._plays[revision] = play
+        for served in self._of(revision):
+            served.play = play
+            await self._perform(served)
+
+    async def _perform(self, served: _Served) -> None:
+        status = PodStatus(served.pod)
+        match served.play:
+            case Stuck(container, reason):
+                await self._api.report(served.pod, status.waiting(container, reason))
+            case Fail(container, code, message, reason):
+                await self._api.report(served.pod, status.crashing(container, code, reason, message))
+            case Run():
+                await self._start(served)
+                await self._report(served, ready=False)
+            case Serve():
+                await self._start(served)
+                await self._report(served, ready=True)
+
+    async def _start(self, served: _Served) -> None:
+        if served.server is None:
+            config = self._config_of(served.pod, "server")
+            assert isinstance(config, ServeModel)
+            server = ModelServer(config, served.revision)
+            await server.start()
+            served.server = server
+            await self._arrange()
+
+    async def _arrange(self) -> None:
+        for served in self._pods.values():
+            if served.server is not None:
+                served.server.failing = served.revision in self._failing
+                served.server.page = self._pages.get(served.revision)
+
+    async def _report(self, served: _Served, *, ready: bool, restarts: int = 0) -> None:
+        assert served.server is not None, "the pod has not begun"
+        status = PodStatus(served.pod).serving(served.server.address, ready=ready, restarts=restarts)
+        await self._api.report(served.pod, status)
+
+    async def _drain(self, served: _Served) -> None:
+        """Answers what still comes, then ends."""
+        await asyncio.sleep(DRAIN_SECONDS)
+        await self._api.finish(served.pod)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(_stop(served) for served in self._pods.values()))
+
+    # --- the clients ---------------------------------------------------------------------------------------
+
+    async def watch_slices(self) -> None:
+        await self._api.watch(ENDPOINT_SLICE, SERVICE_LABEL, self._see_slice)
+
+    def _see_slice(self, event: str, obj: Object) -> None:
+        meta = obj["metadata"]
+        if event == "DELETED":
+            self._slices.pop(meta["name"], None)
+            return
+        ready = [
+            endpoint["targetRef"]["uid"]
+            for endpoint in obj.get("endpoints") or ()
+            if endpoint.get("conditions", {}).get("ready")
+        ]
+        self._slices[meta["name"]] = (meta["labels"][SERVICE_LABEL], ready)
+
+    async def send_requests(self) -> None:
+        """Clients arrive evenly, for ever."""
+        due, last = 0.0, time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            due += self.rate * (now - last)
+            last = now
+            for service in {service for service, _ in self._slices.values()}:
+                self._ask(service, int(due))
+            due -= int(due)
+
+    def _ask(self, service: str, clients: int) -> None:
+        ready = sorted(uid for name, uids in self._slices.values() if name == service for uid in uids)
+        if ready:
+            self._begun.add(service)
+        elif service in self._begun:
+            self.unanswered += clients
+        for _ in range(clients if ready else 0):
+            self._asked += 1
+            served = self._pods.get(ready[self._asked % len(ready)])
+            if served is not None and served.server is not None:
+                served.server.serve(1)
+            else:
+                self.unanswered += 1
+
+
+async def _stop(served: _Served) -> None:
+    if served.server is not None:
+        await served.server.stop()
