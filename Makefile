@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) -m tests.run
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo cluster cluster-down images crds faults bench lock
+.PHONY: help check test demo cluster cluster-down images crds manifests faults bench lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -33,6 +33,9 @@ crds:  ## write crds/, the chart's generated files and docs/reference from the c
 	@.venv/bin/trimtab crds
 	@.venv/bin/trimtab chart
 	@.venv/bin/trimtab reference
+
+manifests:  ## write manifests/ from the chart: crds and operator for kubectl alone
+	@$(RUN) manifests
 
 faults:  ## the crash matrix: kill the operator before and after every write
 	@$(RUN) faults

@@ -59,7 +59,7 @@ TEST_PARTS = (
     TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/faults", MATRIX, (binaries.KUBERNETES, binaries.REGISTRY)),
-    TestPart("tests/chart", (), (binaries.HELM,)),
+    TestPart("tests/chart", (), (binaries.HELM, binaries.KUBERNETES)),
     TestPart("tests/e2e", ("--durations=10",), binaries.NEEDED_BY_TESTS),
 )
 
@@ -223,6 +223,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "cluster-down": _module("tests.cluster", "down"),
     "images": _module("tests.cluster", "images"),
     "lock": _module("tests.cluster.locks"),
+    "manifests": _module("tests.cluster.manifests"),
     "faults": _module("pytest", "-q", *MATRIX, "tests/faults"),
     "demo": _demo,
     "bench": _benchmarks,

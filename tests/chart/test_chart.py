@@ -31,7 +31,7 @@ def configuration(objects: list[Object], folder: Path) -> settings.OperatorConfi
     (config_map,) = of_kind(objects, "ConfigMap")
     path = folder / "config.yaml"
     path.write_text(config_map["data"]["config.yaml"])
-    return settings.load(path)
+    return settings.load(path, "trimtab-system")
 
 
 def test_lint() -> None:

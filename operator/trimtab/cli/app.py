@@ -95,11 +95,12 @@ def run(
 ) -> None:
     """Run the operator."""
     # Imported here: the other commands start without kopf and the Kubernetes client.
+    from trimtab.cluster.client import pod_namespace
     from trimtab.runtime import logs, process, settings
 
     logs.configure(log_level)
     try:
-        configuration = settings.load(config)
+        configuration = settings.load(config, pod_namespace())
     except settings.ConfigurationError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import yaml
 from kubernetes.aio import config as kube_config
 
-from trimtab.cluster.client import Client, NoAnswer, Refused
+from trimtab.cluster.client import Client, NoAnswer, Refused, pod_namespace
 from trimtab.model.errors import Transient, TrimtabError
 from trimtab.model.kinds import Kind
 
 TIMEOUT_SECONDS = 10.0
 _UNUSABLE = (kube_config.ConfigException, OSError, yaml.YAMLError, TypeError)
 """What the client raises for a kubeconfig that is missing, not YAML, or YAML of something else."""
-_IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class CannotReach(Exception):
@@ -52,8 +50,8 @@ async def connected() -> AsyncIterator[Client]:
 
 def home_namespace() -> str:
     """The namespace that kubectl would use: that of the pod, of the kubeconfig's context, or `default`."""
-    if _IN_POD.is_file():
-        return _IN_POD.read_text().strip()
+    if namespace := pod_namespace():
+        return namespace
     try:
         _, active = kube_config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
     except _UNUSABLE:

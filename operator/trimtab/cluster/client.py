@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,7 @@ from trimtab.model.plan import Body
 
 USER_AGENT = f"trimtab/{__version__}"
 LIST_CHUNK = 500
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 Object = dict[str, Any]
 
@@ -44,6 +46,11 @@ class Refused(TrimtabError):
         self.status = status
         self.reason = reason
         self.message = message
+
+
+def pod_namespace() -> str:
+    """The namespace of the pod that this process runs in; empty outside of pods."""
+    return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.is_file() else ""
 
 
 async def load_configuration() -> Configuration:

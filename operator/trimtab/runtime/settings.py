@@ -33,8 +33,8 @@ class RegistryConfiguration(_Strict):
 class OperatorConfiguration(_Strict):
     """Everything a platform team decides; the chart writes it from its values."""
 
-    namespaces: tuple[str, ...] = Field(min_length=1, max_length=100)
-    lease_namespace: str
+    namespaces: tuple[str, ...] = Field(default=(), max_length=100)
+    lease_namespace: str = ""
     lease_name: str = "trimtab"
     identity: str = ""
     runtime_image: str
@@ -71,14 +71,27 @@ class OperatorConfiguration(_Strict):
         )
 
 
-def load(path: Path) -> OperatorConfiguration:
-    """Raises ConfigurationError with every wrong field."""
+def load(path: Path, pod_namespace: str = "") -> OperatorConfiguration:
+    """The file, with ``pod_namespace`` where it names no namespace: so it can be moved to another one as it
+    is. Raises ConfigurationError with every wrong field.
+    """
     try:
         raw = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
     try:
-        return OperatorConfiguration.model_validate(raw)
+        configuration = OperatorConfiguration.model_validate(raw)
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(f"{path}: " + "; ".join(lines)) from error
+    return _at_home(configuration, path, pod_namespace)
+
+
+def _at_home(configuration: OperatorConfiguration, path: Path, home: str) -> OperatorConfiguration:
+    namespaces = configuration.namespaces or (home,)
+    lease_namespace = configuration.lease_namespace or home
+    if not all(namespaces) or not lease_namespace:
+        raise ConfigurationError(
+            f"{path}: namespaces and leaseNamespace are needed outside of a pod, which has a namespace of its own"
+        )
+    return configuration.model_copy(update={"namespaces": namespaces, "lease_namespace": lease_namespace})

@@ -61,7 +61,7 @@ def test_configuration_fields_and_defaults() -> None:
         shown = documented[name]
         if default is None:
             assert shown in ("", "required"), name
-        elif default != "" and name != "identity":
+        elif default not in ("", ()) and name != "identity":
             assert shown == f"`{_plain(default)}`", name
 
 
