@@ -92,6 +92,6 @@ def _at_home(configuration: OperatorConfiguration, path: Path, home: str) -> Ope
     lease_namespace = configuration.lease_namespace or home
     if not all(namespaces) or not lease_namespace:
         raise ConfigurationError(
-            f"{path}: namespaces and leaseNamespace are needed outside of a pod, which has a namespace of its own"
+            f"{path}: namespaces and leaseNamespace are needed outside of a pod, which knows its namespace"
         )
     return configuration.model_copy(update={"namespaces": namespaces, "lease_namespace": lease_namespace})
