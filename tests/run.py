@@ -224,7 +224,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "images": _module("tests.cluster", "images"),
     "lock": _module("tests.cluster.locks"),
     "manifests": _module("tests.cluster.manifests"),
-    "faults": _module("pytest", "-q", *MATRIX, "tests/faults"),
+    "faults": _module("pytest", "-q", *MATRIX, "--every", "1", "tests/faults"),
     "demo": _demo,
     "bench": _benchmarks,
 }

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.harness import world
 from tests.harness.access import Access
 from tests.harness.api import Api, create_namespace
@@ -74,8 +75,15 @@ def label_of(verb: str, name: str, body: bytes) -> str:
     if name.startswith("events/"):
         return f"{verb} events"
     if name.endswith("/status"):
-        return f"{verb} {name} ({json.loads(body)['status'].get('phase')})"
+        return f"{verb} {name} ({_told(json.loads(body)['status'])})"
     return f"{verb} {name}"
+
+
+def _told(status: Mapping[str, Any]) -> str:
+    """What a status says: its phase, and of a rollout who has a role and which step it is in."""
+    roles = [role for role in ("stable", "candidate", "abort") if role in status]
+    step = [f"step {status['step']['index']}"] if "step" in status else []
+    return ", ".join([str(status.get("phase")), *roles, *step])
 
 
 @dataclass(frozen=True)
@@ -94,13 +102,19 @@ class Outcome:
 class Scenario:
     """`begin` makes the objects; `is_done` says that a fault-free run has nothing left to do.
 
+    `proceed` is what users do on the way: it is called again and again, also after a kill. `settings` are
+    fields of the operator's configuration. `test`: the file that runs it.
+
     `overtaken`: writes that a run leaves out where another object's reconcile is faster, each with the write
     that overtakes it.
     """
 
+    test: str
     begin: Callable[[Lab], None]
     is_done: Callable[[Witness], bool]
     overtaken: Mapping[str, str] = field(default_factory=dict)
+    proceed: Callable[[Lab, Witness], None] = lambda lab, witness: None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def cases(self, writes: Sequence[Write]) -> list[Case]:
         """Both sides of every write of the fault-free run, and of what may have been overtaken in it."""
@@ -145,6 +159,8 @@ class Site:
             lab = Lab(api, player, proxy, self.registry, self.folder / api.namespace, self.zygote)
             run = _Run(self, lab, witness, scenario=scenario, case=case, expected=expected)
             problems = run.until_converged()
+            if player.serving.unanswered:
+                problems.append(f"{player.serving.unanswered} clients found no ready pod")
             seconds = time.monotonic() - began
         return Outcome(
             case,
@@ -197,6 +213,7 @@ class _Run:
         try:
             deadline = time.monotonic() + CONVERGE_SECONDS
             while not self._is_settled():
+                self._scenario.proceed(self._lab, self._witness)
                 if not self._operators[-1].is_running:
                     problem = self._restart_once()
                     if problem:
@@ -237,7 +254,11 @@ class _Run:
         # nothing happens. Taking over an expired Lease has a test of its own. One worker: then writes come
         # one after the other, and an index means nearly the same write in every run.
         settings = configuration(
-            self._lab.api.namespace, self._lab.registry, leaseName=f"trimtab-{number}", workers=self._workers
+            self._lab.api.namespace,
+            self._lab.registry,
+            leaseName=f"trimtab-{number}",
+            workers=self._workers,
+            **self._scenario.settings,
         )
         kubeconfig = self._lab.proxy.write_kubeconfig(folder / "kubeconfig", self._lab.api.namespace)
         self._operators.append(self._site.zygote.start(Operator(folder, settings, kubeconfig)))
@@ -256,12 +277,51 @@ def run_all(site: Site, scenario: Scenario, cases: Sequence[Case], expected: dic
         return list(pool.map(run, cases))
 
 
+def without_fault(site: Site, scenario: Scenario) -> Outcome:
+    """The run that the others are compared with; prints n and the writes."""
+    outcome = site.run(scenario)
+    print(f"\nwithout a fault: {len(outcome.writes)} writes in {outcome.seconds:.1f} s")
+    for write in outcome.writes:
+        print(f"  {write}")
+    assert not outcome.problems, "\n".join(outcome.problems)
+    return outcome
+
+
+def chosen(cases: Sequence[Case], options: pytest.Config, *, every: int = 1, offset: int = 0) -> list[Case]:
+    """What the command line asks for; else every `every`-th write."""
+    index, side = options.getoption("index", None), options.getoption("side", None)
+    if index is not None:
+        every = 1
+    every = options.getoption("every", None) or every
+    offset = options.getoption("offset", None) or offset
+    return [
+        case
+        for case in cases
+        if index in (None, case.index) and side in (None, case.side) and case.index % every == offset % every
+    ]
+
+
+def assert_the_same_world(site: Site, scenario: Scenario, cases: Sequence[Case], expected: Outcome) -> None:
+    """All cases end as the run without a fault, and none of the writes was missed by its kill."""
+    outcomes = run_all(site, scenario, cases, expected.world)
+    seconds = sorted(outcome.seconds for outcome in outcomes)
+    struck = sum(bool(outcome.struck) for outcome in outcomes)
+    print(
+        f"\n{len(expected.writes)} writes, {len(outcomes)} runs, {struck} struck, "
+        f"{seconds[len(seconds) // 2]:.1f} s median, {seconds[-1]:.1f} s longest"
+    )
+    failures = report(outcomes, scenario.test)
+    assert not failures, f"the same world was not reached:\n{failures}"
+    assert missed(outcomes) == []
+
+
 def missed(outcomes: Sequence[Outcome]) -> list[str]:
-    """What no kill has struck on one of the sides: only repetitions of a write may be missing in a run."""
-    cases = [outcome.case for outcome in outcomes if outcome.case]
-    wanted = {(case.label, case.side) for case in cases}
-    struck = {(outcome.struck, outcome.case.side) for outcome in outcomes if outcome.case}
-    return [f"{side} {label}" for label, side in sorted(wanted - struck)]
+    """What no kill has struck: only repetitions of a write may be missing in a run."""
+    return [
+        f"{outcome.case.side} {outcome.case.label}"
+        for outcome in outcomes
+        if outcome.case is not None and outcome.case.occurrence == 1 and outcome.struck != outcome.case.label
+    ]
 
 
 def report(outcomes: Sequence[Outcome], test: str) -> str:

@@ -36,7 +36,11 @@ def digest_of(number: int) -> str:
 
 def plant(api: Api, number: int, *, digest: str = "") -> Object:
     """An approved version without a profile: nothing in the registry is asked for."""
-    edits = {"spec.artifact.digest": digest or digest_of(number), "spec.profileDigest": samples.ABSENT}
+    edits = {
+        "spec.artifact.digest": digest or digest_of(number),
+        "spec.profileDigest": samples.ABSENT,
+        "spec.lineage.experiment.uid": f"planted-{number}",
+    }
     return plant_approved_version(api, number, edits)
 
 

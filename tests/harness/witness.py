@@ -8,19 +8,20 @@ from typing import Any
 
 import aiohttp
 from tests.harness.access import Access
-from tests.harness.api import EXPERIMENT, JOB, MODEL_VERSION, Kind
+from tests.harness.api import DEPLOYMENT, EXPERIMENT, JOB, MODEL_VERSION, WORKLOAD, Kind
 from tests.harness.background import Background
 
 Object = dict[str, Any]
-WATCHED = (EXPERIMENT, MODEL_VERSION, JOB)
+WATCHED = (EXPERIMENT, MODEL_VERSION, JOB, DEPLOYMENT, WORKLOAD)
 
 
 class Witness:
     """`with Witness(...) as witness: ...; assert witness.broken == []`.
 
     Rules: at most one live Job per trial (and per evaluation) at any time; at most one ModelVersion per
-    Experiment; observedGeneration never falls; a terminal phase is never left; nothing is deleted unless
-    `deletions_expected`.
+    Experiment; observedGeneration never falls; a terminal phase is never left; a Deployment's history only
+    grows, its steps go forward, only what was candidate becomes stable, and what is in quarantine is never
+    candidate again; a workload with replicas is not deleted, and nothing else is unless `deletions_expected`.
     """
 
     def __init__(
@@ -44,7 +45,14 @@ class Witness:
 
     def phase(self, kind: Kind, name: str) -> str:
         """The phase of an object as last seen; nothing is asked of the server."""
-        return str(self._last.get((kind.name, name), {}).get("phase", ""))
+        return str(self.status(kind, name).get("phase", ""))
+
+    def status(self, kind: Kind, name: str) -> Object:
+        """The status of an object as last seen."""
+        return self._last.get((kind.id, name), {})
+
+    def exists(self, kind: Kind, name: str) -> bool:
+        return (kind.id, name) in self._last
 
     async def _start(self) -> None:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._access.tls, limit=0))
@@ -64,28 +72,48 @@ class Witness:
         while True:
             async with self._session.get(url, params={"watch": "true"}, timeout=timeout) as answer:
                 if answer.status == 200:
-                    await self._follow(answer)
+                    await self._follow(kind, answer)
                     raise RuntimeError(f"the server ended the watch of {kind}")
             await asyncio.sleep(0.1)  # the server has only just got the CRD
 
-    async def _follow(self, answer: aiohttp.ClientResponse) -> None:
+    async def _follow(self, kind: Kind, answer: aiohttp.ClientResponse) -> None:
         rest = b""
         async for chunk in answer.content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 event = json.loads(line)
-                self._see(event["type"], event["object"])
+                self._see(kind, event["type"], event["object"])
 
-    def _see(self, event: str, obj: Object) -> None:
+    def _see(self, kind: Kind, event: str, obj: Object) -> None:
         meta = obj["metadata"]
-        if event == "DELETED" and not self._deletions_expected:
-            self.broken.append(f"{obj['kind']} {meta['name']} was deleted")
-        match obj["kind"]:
+        may_go = kind == WORKLOAD and obj["spec"]["replicas"] == 0
+        if event == "DELETED" and not (may_go or self._deletions_expected):
+            self.broken.append(f"{kind.id} {meta['name']} was deleted")
+        match kind.id:
             case "Job":
                 self._see_job(event, obj)
             case "ModelVersion":
                 self._see_version(event, obj)
-        self._see_status(obj)
+            case "Deployment":
+                self._see_deployment(obj)
+        self._see_status(kind, obj)
+        if event == "DELETED":
+            del self._last[kind.id, meta["name"]]
+
+    def _see_deployment(self, obj: Object) -> None:
+        after, before = obj.get("status", {}), self.status(DEPLOYMENT, obj["metadata"]["name"])
+        forgotten = _ids(before) - _ids(after)
+        if forgotten:
+            self.broken.append(f"the history forgot {', '.join(sorted(forgotten))}")
+        known, now = before.get("candidate", {}), after.get("candidate", {})
+        failed = {entry["revision"] for entry in before.get("quarantine", ())}
+        if now != known and now.get("revision") in failed:
+            self.broken.append(f"revision {now['revision']} is tried again out of quarantine")
+        if now == known and after.get("step", {}).get("index", 99) < before.get("step", {}).get("index", 0):
+            self.broken.append("the rollout went back a step")
+        serving, stable = before.get("stable", {}).get("revision"), after.get("stable", {}).get("revision")
+        if stable != serving and stable != known.get("revision"):
+            self.broken.append(f"revision {stable} serves and was not candidate")
 
     def _see_job(self, event: str, job: Object) -> None:
         labels = job["metadata"]["labels"]
@@ -111,8 +139,8 @@ class Witness:
         if len(known) > 1:
             self.broken.append(f"Experiment {experiment} has several versions: {', '.join(sorted(known))}")
 
-    def _see_status(self, obj: Object) -> None:
-        status, key = obj.get("status", {}), (obj["kind"], obj["metadata"]["name"])
+    def _see_status(self, kind: Kind, obj: Object) -> None:
+        status, key = obj.get("status", {}), (kind.id, obj["metadata"]["name"])
         before = self._last.get(key, {})
         self._last[key] = status
         name = " ".join(key)
@@ -121,3 +149,7 @@ class Witness:
         final = ("Succeeded", "GateFailed", "Failed", "Approved")
         if before.get("phase") in final and status.get("phase") != before["phase"]:
             self.broken.append(f"{name} left {before['phase']} for {status.get('phase')}")
+
+
+def _ids(status: Object) -> set[str]:
+    return {entry["id"] for entry in status.get("history", ())}

@@ -7,9 +7,12 @@ Normalised, because it differs between runs without meaning anything:
   are hashes of uids;
 - digests of model artifacts, which hold the Experiment's uid: `<model of trial N of EXPERIMENT>`;
 - the order of `status.history`, whose entries name themselves: trials that run side by side end in any order;
-- the namespace's name.
+- the namespace's name;
+- what the API server chooses for a Service (its addresses), and hashes of intent, which hold uids;
+- numbers of a canary, which depend on when its pods were read: of an analysis the verdicts are compared, of
+  the evidence that it is there and whose it is.
 Everything else is compared: spec, labels, owners, status with conditions and messages, Jobs with all that
-their pods are given, ModelVersions, version numbers, history and Events.
+their pods are given, ModelVersions, version numbers, Deployments with their children, history and Events.
 """
 
 from __future__ import annotations
@@ -20,20 +23,43 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from tests.harness.api import CONFIG_MAP, EVENT, EXPERIMENT, JOB, MODEL_VERSION, Api
+from tests.harness.api import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    EVENT,
+    EXPERIMENT,
+    JOB,
+    MODEL_VERSION,
+    SERVICE,
+    WORKLOAD,
+    Api,
+    Kind,
+)
+
+from trimtab.model.names import ANNOTATION_INTENT_HASH, KEY_EVIDENCE
 
 Object = dict[str, Any]
-KINDS = (EXPERIMENT, MODEL_VERSION, JOB, CONFIG_MAP)
+KINDS = (
+    EXPERIMENT,
+    MODEL_VERSION,
+    JOB,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    CONTROLLER_REVISION,
+    WORKLOAD,
+    SERVICE,
+)
 ABSENT = "<absent>"
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{8}T\d{6}")
 _KEPT_METADATA = ("name", "labels", "annotations", "ownerReferences", "finalizers", "generation")
 
 
 def project(api: Api) -> dict[str, Any]:
     """`{"Experiment/flights": {...}, ...}`, plus the Events as sorted lines."""
-    objects = [obj for kind in KINDS for obj in api.list(kind) if _is_ours(obj)]
-    names = _replacements(objects) | {api.namespace: "<namespace>"}
-    projected = {f"{obj['kind']}/{obj['metadata']['name']}": _trimmed(obj) for obj in objects}
+    found = [(kind, obj) for kind in KINDS for obj in api.list(kind) if _is_ours(obj)]
+    names = _replacements([obj for _, obj in found]) | {api.namespace: "<namespace>"}
+    projected = {f"{kind.id}/{obj['metadata']['name']}": _trimmed(kind, obj) for kind, obj in found}
     text = json.dumps({"objects": projected, "events": _events(api)}, sort_keys=True)
     for value, name in names.items():
         text = text.replace(value, name)
@@ -73,13 +99,50 @@ def _replacements(objects: Sequence[Object]) -> dict[str, str]:
     return names
 
 
-def _trimmed(obj: Object) -> Object:
-    kept = {key: value for key, value in obj.items() if key in ("kind", "spec", "status", "data")}
+def _trimmed(kind: Kind, obj: Object) -> Object:
+    kept = {key: value for key, value in obj.items() if key in ("kind", "spec", "status", "data", "revision")}
     kept["metadata"] = {k: v for k, v in obj["metadata"].items() if k in _KEPT_METADATA}
+    annotations = kept["metadata"].get("annotations", {})
+    if ANNOTATION_INTENT_HASH in annotations:
+        kept["metadata"]["annotations"] = annotations | {ANNOTATION_INTENT_HASH: "<hash>"}
     if "history" in kept.get("status", {}):
         ordered = sorted(kept["status"]["history"], key=lambda entry: str(entry["id"]))
         kept["status"] = kept["status"] | {"history": ordered}
+    if kind in _TRIMMED:
+        _TRIMMED[kind](kept)
     return kept
+
+
+def _trim_service(service: Object) -> None:
+    service["spec"] = {k: v for k, v in service["spec"].items() if k not in ("clusterIP", "clusterIPs")}
+
+
+def _trim_workload(workload: Object) -> None:
+    """Its status tells the way, too: of it only how many pods there are."""
+    status, meta = workload.pop("status", {}), workload["metadata"]
+    workload["pods"] = [status.get(key, 0) for key in ("replicas", "readyReplicas")]
+    meta.pop("generation")
+    meta["annotations"] = {k: v for k, v in meta["annotations"].items() if "kubernetes.io" not in k}
+
+
+def _trim_config_map(config_map: Object) -> None:
+    data = config_map.get("data", {})
+    if KEY_EVIDENCE in data:
+        config_map["data"] = {"turn": data["turn"], "keys": sorted(data)}
+
+
+def _trim_deployment(deployment: Object) -> None:
+    status = deployment.get("status", {})
+    if "analysis" in status:
+        status["analysis"] = [[metric["metric"], metric["verdict"]] for metric in status["analysis"]]
+
+
+_TRIMMED = {
+    SERVICE: _trim_service,
+    WORKLOAD: _trim_workload,
+    CONFIG_MAP: _trim_config_map,
+    DEPLOYMENT: _trim_deployment,
+}
 
 
 def _events(api: Api) -> list[str]:
