@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, POD, condition, wait_until
-from tests.harness.deployments import ANALYZE, FAST, HOLD, WEIGHT, Deployments, plant, reasons, revision
+from tests.harness.deployments import (
+    ANALYZE,
+    FAST,
+    HOLD,
+    WEIGHT,
+    Deployments,
+    digest_of,
+    plant,
+    reasons,
+    revision,
+)
 from tests.harness.lab import Lab
 from tests.harness.model_server import ModelServer
 
@@ -70,6 +80,16 @@ def test_a_page_of_other_bytes_is_not_believed(lab: Lab, deployments: Deployment
     lab.player.serving.show_page(candidate, other.text())
     frozen = deployments.reason("ProviderError")
     assert "digest" in condition(frozen, "Ready")["message"]
+
+
+def test_a_profile_that_cannot_be_had_freezes_and_says_so(lab: Lab, deployments: Deployments) -> None:
+    """The pages are sound; it is the registry that lacks what they are compared with."""
+    deployments.served(WEIGHT, HOLD, edits={"spec.rollout.progressDeadline": "1s"})
+    plant(lab.api, 2, profile=digest_of(7))
+    frozen = deployments.reason("ProviderError")
+    assert condition(frozen, "MetricsAvailable")["status"] == "False"
+    assert "profile of candidate" in condition(frozen, "Ready")["message"]
+    assert "quarantine" not in frozen["status"]
 
 
 def test_a_pod_with_our_labels_is_not_read(lab: Lab, deployments: Deployments) -> None:

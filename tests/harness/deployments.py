@@ -34,11 +34,11 @@ def digest_of(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-def plant(api: Api, number: int, *, digest: str = "") -> Object:
-    """An approved version without a profile: nothing in the registry is asked for."""
+def plant(api: Api, number: int, *, digest: str = "", profile: str = "") -> Object:
+    """An approved version; without a profile nothing in the registry is asked for."""
     edits = {
         "spec.artifact.digest": digest or digest_of(number),
-        "spec.profileDigest": samples.ABSENT,
+        "spec.profileDigest": profile or samples.ABSENT,
         "spec.lineage.experiment.uid": f"planted-{number}",
     }
     return plant_approved_version(api, number, edits)

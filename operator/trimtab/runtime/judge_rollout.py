@@ -49,8 +49,14 @@ class RolloutJudge:
             return replace(observed, metrics_problem=text)
         sides: dict[SideName, Side] = {"stable": status.stable, "candidate": status.candidate}
         artifacts = {name: await self._artifact(observed, side) for name, side in sides.items()}
-        evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
-        verdicts, evidence = judge(observed.spec, status.step, evidence, _profiles(artifacts), problem)
+        profiles = _profiles(artifacts)
+        if profiles.problem:
+            # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
+            step = status.step.index if status.step else 0
+            evidence, problem = self._book.tick(observed.uid, step, frozen=True), profiles.problem
+        else:
+            evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
+        verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
         self._book.keep(observed.uid, evidence)
         return replace(observed, evidence=evidence, verdicts=verdicts, metrics_problem=problem)
 
