@@ -186,9 +186,12 @@ class Executor:
             )
         except Gone:
             self._cache.drop(ObjectKey(deletion.kind.id, deletion.namespace, deletion.name))
+            return True
         except (NoAnswer, Conflict):
             self._guard.lost(by, deletion.kind, deletion.namespace, deletion.name)
             raise
+        # The answer may be the object on its way out, or a Status: the next pass reads what is left.
+        self._guard.lost(by, deletion.kind, deletion.namespace, deletion.name)
         return True
 
     async def _send(

@@ -87,6 +87,8 @@ class SmallApiServer:
             return _refusal(404, "not found")
         if verb == "GET":
             return web.json_response(known)
+        if verb == "DELETE":
+            return web.json_response(self.objects.pop(path))
         if body["metadata"].get("resourceVersion") not in (None, known["metadata"]["resourceVersion"]):
             return _refusal(409, "the object has been modified", "Conflict")
         return web.json_response(

@@ -17,7 +17,7 @@ from trimtab.cluster.client import NoAnswer
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model.errors import Conflict, Gone, Terminal, Transient, Wait
 from trimtab.model.kinds import EVENT, EXPERIMENT, JOB, ObjectKey
-from trimtab.model.plan import Create, Plan
+from trimtab.model.plan import Create, Delete, Plan
 from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop
 from trimtab.runtime.metrics import Metrics
@@ -300,6 +300,24 @@ async def test_the_cache_must_have_our_own_write_before_the_next_decision() -> N
         await on.reconcile()
         assert on.reconciler.passes == 1
         assert on.outcomes() == ["written", "wait"]
+
+
+async def test_what_was_deleted_is_looked_up_before_it_would_be_deleted_again() -> None:
+    """The event of the deletion may come late; until then the cache still has the object."""
+    path = JOB.object_path("ml", "old")
+
+    def deletes_what_it_sees(_: Any) -> Plan:
+        return Plan(deletions=(Delete(JOB, "ml", "old", "j", "1"),) if on.cache.get(JOB, "ml", "old") else ())
+
+    async with bench(deletes_what_it_sees) as on:
+        on.cache.put(JOB, on.server.store(JOB, {"metadata": {"name": "old", "namespace": "ml", "uid": "j"}}))
+        await on.reconcile()
+        await on.reconcile()
+        assert [request for request in on.server.requests if request[1] == path] == [
+            ("DELETE", path),
+            ("GET", path),
+        ]
+        assert on.reconciler.passes == 2
 
 
 async def test_a_plan_says_when_to_come_back() -> None:
