@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 from tests.cluster.helm import CHART, RENDERED_FOR, Helm, HelmFailed
@@ -94,6 +97,22 @@ def test_one_role_per_watched_namespace_and_none_across(tmp_path: Path) -> None:
         )
 
 
+def test_across_namespaces_only_when_asked_for(tmp_path: Path) -> None:
+    objects = render("--set", "clusterWide=true", release="other")
+    config = configuration(objects, tmp_path)
+    assert (config.cluster_wide, config.namespaces, config.scopes) == (True, (), (None,))
+    assert (config.lease_namespace, config.lease_name) == ("trimtab-system", "other-trimtab-cluster")
+    (role,) = of_kind(objects, "ClusterRole")
+    (binding,) = of_kind(objects, "ClusterRoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"] == "trimtab-system-other-trimtab"
+    assert [subject["namespace"] for subject in binding["subjects"]] == ["trimtab-system"]
+    (in_a_namespace,) = [o for o in of_kind(render(), "Role") if o["metadata"]["name"] == "trimtab"]
+    leases = role["rules"].pop()
+    assert role["rules"] == in_a_namespace["rules"]
+    assert (leases["verbs"], leases["resourceNames"]) == (["list"], ["trimtab"])
+    assert [o["metadata"]["name"] for o in of_kind(objects, "Role")] == ["other-trimtab-election"]
+
+
 @pytest.mark.parametrize(
     ("namespaces", "lease", "why"),
     [
@@ -124,6 +143,38 @@ def test_pod_security_restricted() -> None:
     assert "memory" in container["resources"]["limits"]
     (account,) = of_kind(render(), "ServiceAccount")
     assert account["automountServiceAccountToken"] is False
+
+
+def test_where_the_pods_run_and_what_they_pull_with() -> None:
+    given = "imagePullSecrets={pull},nodeSelector.pool=system,tolerations[0].operator=Exists,replicas=2"
+    (deployment,) = of_kind(render("--set", given), "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "pull"}]
+    assert pod["nodeSelector"] == {"pool": "system"}
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    (spread,) = pod["topologySpreadConstraints"]
+    assert spread["labelSelector"] == deployment["spec"]["selector"]
+    (single,) = of_kind(render(), "Deployment")
+    assert "topologySpreadConstraints" not in single["spec"]["template"]["spec"]
+
+
+def test_the_schema_is_closed_and_knows_every_value() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(schema["properties"]) == {*values, "global"}, "global is Helm's own"
+    jsonschema.Draft7Validator.check_schema(schema)
+    for path, node in _nodes(schema, ""):
+        if node.get("type") == "object" and path != ".properties.global":
+            assert "additionalProperties" in node, path
+        if node.get("type") == "string" and not path.startswith(".properties.tolerations"):
+            assert {"pattern", "maxLength", "enum"} & node.keys(), path
+
+
+def _nodes(node: Any, path: str) -> Iterator[tuple[str, Object]]:
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in node.items():
+            yield from _nodes(value, f"{path}.{key}")
 
 
 @pytest.mark.parametrize(("replicas", "strategy"), [(1, "Recreate"), (2, "RollingUpdate")])
@@ -165,6 +216,15 @@ def test_crds_stay_and_can_be_left_out() -> None:
         ("namespaces={a,a}", "/namespaces"),
         ("image.digest=sha256:short", "/image/digest"),
         ("logLevel=loud", "/logLevel"),
+        ("clusterWide=true,namespaces={ml}", "/namespaces"),
+        ("clusterWide=yes", "/clusterWide"),
+        ("resources.limits.memory=lots", "/resources/limits/memory"),
+        ("resources.limits.storage=1Gi", "storage"),
+        ("resources.claims=1", "claims"),
+        ("imagePullSecrets={Pull}", "/imagePullSecrets/0"),
+        ("tolerations[0].efect=NoExecute", "efect"),
+        ("crds.instal=false", "instal"),
+        ("crds.install=no", "/crds/install"),
     ],
 )
 def test_wrong_values_are_refused_by_name(option: str, named: str) -> None:

@@ -22,22 +22,30 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* JSON list of the watched namespaces. */}}
+{{/* Name of objects outside of namespaces, where releases of several namespaces meet. */}}
+{{- define "trimtab.clusterName" -}}
+{{ .Release.Namespace }}-{{ include "trimtab.fullname" . }}
+{{- end }}
+
+{{/* JSON list of the watched namespaces; of no meaning with clusterWide. */}}
 {{- define "trimtab.namespaces" -}}
 {{ .Values.namespaces | default (list .Release.Namespace) | toJson }}
 {{- end }}
 
 {{/*
 With one watched namespace the Lease lives there under one fixed name, so that a second operator for the same
-namespace waits; with several it lives beside the operator.
+namespace waits; with several, or all, it lives beside the operator under a name of the release.
 */}}
 {{- define "trimtab.leaseNamespace" -}}
 {{- $namespaces := include "trimtab.namespaces" . | fromJsonArray }}
-{{- if eq (len $namespaces) 1 }}{{ first $namespaces }}{{ else }}{{ .Release.Namespace }}{{ end }}
+{{- if or .Values.clusterWide (gt (len $namespaces) 1) }}{{ .Release.Namespace }}{{ else }}{{ first $namespaces }}{{ end }}
 {{- end }}
 
 {{- define "trimtab.leaseName" -}}
-{{- if eq (len (include "trimtab.namespaces" . | fromJsonArray)) 1 }}trimtab{{ else }}{{ include "trimtab.fullname" . }}{{ end }}
+{{- if .Values.clusterWide }}{{ include "trimtab.fullname" . }}-cluster
+{{- else if eq (len (include "trimtab.namespaces" . | fromJsonArray)) 1 }}trimtab
+{{- else }}{{ include "trimtab.fullname" . }}
+{{- end }}
 {{- end }}
 
 {{/* Where the operator finds its own registry password. */}}

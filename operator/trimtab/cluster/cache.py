@@ -96,23 +96,26 @@ class Cache:
             self._bury(key, _version(known))
 
     def reconcile_list(
-        self, kind: Kind, namespace: str, seen: set[ObjectKey], list_version: str
+        self, kind: Kind, namespace: str | None, seen: set[ObjectKey], list_version: str
     ) -> list[Object]:
-        """After a full LIST: drop what the list lacks and is not newer than the list. Returns the dropped."""
+        """After a full LIST: drop what the list lacks and is not newer than the list. Returns the dropped.
+
+        ``namespace`` None: the list was of all namespaces.
+        """
+
+        def is_listed(key: ObjectKey) -> bool:
+            return key.kind == kind.id and namespace in (None, key.namespace)
+
         ghosts = [
             key
             for key, obj in self._objects.items()
-            if (key.kind, key.namespace) == (kind.id, namespace)
-            and key not in seen
-            and not is_newer(_version(obj), list_version)
+            if is_listed(key) and key not in seen and not is_newer(_version(obj), list_version)
         ]
         dropped = [self._objects[key] for key in ghosts]
         for key in ghosts:
             self._forget(key)
         self._tombstones = {
-            k: v
-            for k, v in self._tombstones.items()
-            if (k.kind, k.namespace) != (kind.id, namespace) or is_newer(v, list_version)
+            k: v for k, v in self._tombstones.items() if not is_listed(k) or is_newer(v, list_version)
         }
         return dropped
 

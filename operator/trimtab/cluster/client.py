@@ -99,12 +99,14 @@ class Client:
             return None
 
     async def pages(
-        self, kind: Kind, namespace: str | None, *, label_selector: str = ""
+        self, kind: Kind, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncIterator[tuple[list[Object], str]]:
         """Chunked LIST: yields (items, resourceVersion of the list)."""
         query = {"limit": str(LIST_CHUNK)}
         if label_selector:
             query["labelSelector"] = label_selector
+        if field_selector:
+            query["fieldSelector"] = field_selector
         while True:
             page = await self._send("GET", kind, kind.collection_path(namespace), query=query)
             items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in page["items"]]
@@ -113,9 +115,12 @@ class Client:
                 return
             query["continue"] = page["metadata"]["continue"]
 
-    async def list(self, kind: Kind, namespace: str | None, *, label_selector: str = "") -> list[Object]:
+    async def list(
+        self, kind: Kind, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
+    ) -> list[Object]:
         found: list[Object] = []
-        async for items, _ in self.pages(kind, namespace, label_selector=label_selector):
+        pages = self.pages(kind, namespace, label_selector=label_selector, field_selector=field_selector)
+        async for items, _ in pages:
             found += items
         return found
 

@@ -42,6 +42,12 @@ class Events:
         # Our own write coming back counts: what one key's pass has written may concern another key.
         self.changed(kind, obj, resync=False)
 
+    def freed(self, namespace: str) -> None:
+        """A namespace that was another operator's is ours now: everything in it is looked at again."""
+        for watched in WATCHED:
+            for obj in self._cache.of_namespace(watched.kind, namespace):
+                self.changed(watched.kind, obj, resync=True)
+
     def changed(self, kind: Kind, obj: Object, resync: bool) -> None:
         for key in self._by_kind[kind.id].concerned(obj, self._cache):
             self._queue.add(key, resync=resync)

@@ -48,6 +48,7 @@ class Loop:
         metrics: Metrics,
         reconcilers: Mapping[str, Reconciler],
         beat: Callable[[], None],
+        is_ours: Callable[[str], bool] = lambda namespace: True,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -57,6 +58,7 @@ class Loop:
         self._metrics = metrics
         self._reconcilers = reconcilers
         self._beat = beat
+        self._is_ours = is_ours
 
     async def work(self) -> None:
         """One worker: runs until cancelled."""
@@ -98,6 +100,9 @@ class Loop:
         self._metrics.reconcile_seconds.labels(key.kind, outcome).observe(time.perf_counter() - started)
 
     async def _pass(self, key: ObjectKey) -> str:
+        if not self._is_ours(key.namespace):
+            self._queue.forgive(key)
+            return "foreign"
         await self._resolve_unknown(key)
         behind = self._guard.behind(key)
         if behind:

@@ -30,6 +30,7 @@ from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
+from trimtab.runtime.territory import Territory
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Scraper
 
@@ -94,6 +95,7 @@ class Operator:
         source = RegistrySource(self._configuration.registry_access())
         scraper = Scraper()
         watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
+        territory = self._territory(client, events)
         loop = Loop(
             client=client,
             cache=self._cache,
@@ -103,12 +105,13 @@ class Operator:
             metrics=self._metrics,
             reconcilers=reconcilers(client, self._cache, source, watch, self._configuration.settings()),
             beat=self._beat,
+            is_ours=territory.is_ours,
         )
         sweep = Sweep(
             client=client,
             cache=self._cache,
             guard=self._guard,
-            namespaces=self._configuration.namespaces,
+            scopes=self._configuration.scopes,
             interval_seconds=self._configuration.sweep_seconds,
             health=self._health,
             metrics=self._metrics,
@@ -120,24 +123,36 @@ class Operator:
         parts = [
             watching,
             asyncio.create_task(sweep.run(synced)),
+            asyncio.create_task(territory.run()),
             asyncio.create_task(watch.run()),
-            *(asyncio.create_task(self._worker(loop, synced)) for _ in range(self._configuration.workers)),
+            *(
+                asyncio.create_task(self._worker(loop, synced, territory.known))
+                for _ in range(self._configuration.workers)
+            ),
         ]
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
         await scraper.close()
+
+    def _territory(self, client: Client, events: handlers.Events) -> Territory:
+        configuration = self._configuration
+        own = (configuration.lease_namespace, configuration.lease_name)
+        leases = client if configuration.cluster_wide else None
+        return Territory(leases, own_lease=own, freed=events.freed)
 
     async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
         await kopf.operator(
             registry=handlers.registry(events),
             settings=handlers.settings(),
             standalone=True,
+            clusterwide=self._configuration.cluster_wide,
             namespaces=list(self._configuration.namespaces),
             stop_flag=stop,
         )
 
-    async def _worker(self, loop: Loop, synced: asyncio.Event) -> None:
-        await synced.wait()
+    async def _worker(self, loop: Loop, *conditions: asyncio.Event) -> None:
+        for condition in conditions:
+            await condition.wait()
         await loop.work()
 
     def _beat(self) -> None:

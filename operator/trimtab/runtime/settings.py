@@ -34,6 +34,7 @@ class OperatorConfiguration(_Strict):
     """Everything a platform team decides; the chart writes it from its values."""
 
     namespaces: tuple[str, ...] = Field(default=(), max_length=100)
+    cluster_wide: bool = False
     lease_namespace: str = ""
     lease_name: str = "trimtab"
     identity: str = ""
@@ -45,6 +46,11 @@ class OperatorConfiguration(_Strict):
     scrape_seconds: float = Field(default=5.0, ge=0.2, le=60)
     sweep_seconds: float = Field(default=300.0, ge=1)
     writes_per_second: float = Field(default=50.0, gt=0)
+
+    @property
+    def scopes(self) -> tuple[str | None, ...]:
+        """The namespaces to list and watch; None = all at once."""
+        return (None,) if self.cluster_wide else self.namespaces
 
     def settings(self) -> Settings:
         """The part that decisions depend on."""
@@ -88,10 +94,12 @@ def load(path: Path, pod_namespace: str = "") -> OperatorConfiguration:
 
 
 def _at_home(configuration: OperatorConfiguration, path: Path, home: str) -> OperatorConfiguration:
-    namespaces = configuration.namespaces or (home,)
+    if configuration.cluster_wide and configuration.namespaces:
+        raise ConfigurationError(f"{path}: namespaces: leave them out, or set clusterWide to false")
     lease_namespace = configuration.lease_namespace or home
+    namespaces = () if configuration.cluster_wide else configuration.namespaces or (home,)
     if not all(namespaces) or not lease_namespace:
         raise ConfigurationError(
-            f"{path}: namespaces and leaseNamespace are needed outside of a pod, which knows its namespace"
+            f"{path}: namespaces and leaseNamespace are needed outside of a pod; in one they are the pod's"
         )
     return configuration.model_copy(update={"namespaces": namespaces, "lease_namespace": lease_namespace})

@@ -31,7 +31,7 @@ class Sweep:
         client: Client,
         cache: Cache,
         guard: StalenessGuard,
-        namespaces: Sequence[str],
+        scopes: Sequence[str | None],
         interval_seconds: float,
         health: Health,
         metrics: Metrics,
@@ -40,7 +40,7 @@ class Sweep:
         self._client = client
         self._cache = cache
         self._guard = guard
-        self._namespaces = namespaces
+        self._scopes = scopes
         self._interval_seconds = interval_seconds
         self._health = health
         self._metrics = metrics
@@ -58,10 +58,10 @@ class Sweep:
 
     async def once(self) -> None:
         for watched in WATCHED:
-            for namespace in self._namespaces:
+            for namespace in self._scopes:
                 await self._sweep_kind(watched, namespace)
 
-    async def _sweep_kind(self, watched: Watched, namespace: str) -> None:
+    async def _sweep_kind(self, watched: Watched, namespace: str | None) -> None:
         seen = set()
         version = "0"
         kind = watched.kind

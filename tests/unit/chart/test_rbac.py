@@ -10,11 +10,17 @@ from trimtab.apis import crd
 from trimtab.cli import chart_files, generated
 from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import rbac
-from trimtab.runtime.rbac import IN_LEASE_NAMESPACE, IN_WATCHED_NAMESPACES, ON_OWN_LEASE, Grant
+from trimtab.runtime.rbac import (
+    ACROSS_NAMESPACES,
+    IN_LEASE_NAMESPACE,
+    IN_WATCHED_NAMESPACES,
+    ON_OWN_LEASE,
+    Grant,
+)
 from trimtab.runtime.routes import WATCHED
 
 OF_USERS = (EXPERIMENT, MODEL_VERSION, DEPLOYMENT)
-ALL = (*IN_WATCHED_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
+ALL = (*IN_WATCHED_NAMESPACES, *ACROSS_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
 
 
 def _rules(text: str) -> list[dict[str, list[str]]]:
@@ -64,6 +70,11 @@ def test_rendered_rules_are_the_table() -> None:
         ([grant.kind.group], [grant.resource], list(grant.verbs)) for grant in IN_WATCHED_NAMESPACES
     ]
     assert all("resourceNames" not in rule for rule in rules)
+
+
+def test_across_namespaces_only_leases_of_one_name_are_listed() -> None:
+    (rule,) = _rules(rbac.chart_files("the-lease")["rules-cluster.yaml"])
+    assert (rule["resources"], rule["verbs"], rule["resourceNames"]) == (["leases"], ["list"], ["trimtab"])
 
 
 def test_only_the_own_lease_may_be_changed() -> None:

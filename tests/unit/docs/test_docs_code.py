@@ -86,7 +86,7 @@ def test_chart_values() -> None:
 
 def chart_values(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        if isinstance(value, dict) and name != "resources":
+        if isinstance(value, dict) and value and name != "resources":
             yield from chart_values(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -26,9 +26,12 @@ def load(folder: Path, fields: dict[str, Any], pod_namespace: str = "") -> setti
         ({"namespaces": ["a", "b"]}, "ml", (("a", "b"), "ml"), "the Lease lies beside the operator"),
         ({"namespaces": ["a"], "leaseNamespace": "a"}, "ml", (("a",), "a"), "what is given counts"),
         ({"namespaces": ["a"], "leaseNamespace": "b"}, "", (("a",), "b"), "outside of a pod all is given"),
+        ({"clusterWide": True}, "ml", ((), "ml"), "all of them, none by name"),
     ],
 )
-def test_namespaces(tmp_path: Path, fields: dict[str, Any], pod: str, expected: Any, why: str) -> None:
+def test_namespaces_that_are_reconciled(
+    tmp_path: Path, fields: dict[str, Any], pod: str, expected: Any, why: str
+) -> None:
     found = load(tmp_path, fields, pod)
     assert (found.namespaces, found.lease_namespace) == expected, why
 
@@ -37,6 +40,7 @@ def test_namespaces(tmp_path: Path, fields: dict[str, Any], pod: str, expected: 
     ("fields", "named"),
     [
         ({}, "namespaces and leaseNamespace are needed outside of a pod"),
+        ({"namespaces": ["a"], "clusterWide": True, "leaseNamespace": "a"}, "namespaces: leave them out"),
         ({"namespaces": ["a"]}, "leaseNamespace are needed outside of a pod"),
         ({"namespaces": ["a"], "leaseNamespace": "a", "workers": 0}, "workers"),
         ({"namespaces": ["a"], "leaseNamespace": "a", "wokers": 1}, "wokers"),
