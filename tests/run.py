@@ -49,7 +49,6 @@ class TestPart:
         return self.programs_are_built()
 
 
-BENCHMARKS = ("drift_window", "serving")
 TWO_WORKERS = ("-n", "2")
 # Here a file stays with one worker, so that what its tests share is made once.
 TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
@@ -208,13 +207,6 @@ def _demo() -> bool:
     return subprocess.run(command, cwd=CLONE, env={**os.environ, "PYTHONPATH": search}).returncode == 0
 
 
-def _benchmarks() -> bool:
-    """Each prints its own numbers and judges its own target; all run, whatever the others say."""
-    python = str(environment.ensure())
-    passed = [_ok([python, "-m", f"tests.bench.{name}"]) for name in BENCHMARKS]
-    return all(passed)
-
-
 TARGETS: dict[str, Callable[[], bool]] = {
     "environment": lambda: environment.ensure().exists(),
     "check": check,
@@ -226,7 +218,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "manifests": _module("tests.cluster.manifests"),
     "faults": _module("pytest", "-q", *MATRIX, "--every", "1", "tests/faults"),
     "demo": _demo,
-    "bench": _benchmarks,
+    "bench": _module("tests.bench"),
 }
 
 

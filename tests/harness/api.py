@@ -147,13 +147,15 @@ _AS_TEST = {"fieldManager": "test"}
 _MERGE_PATCH = "application/merge-patch+json"
 
 
-def wait_until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
+def wait_until(
+    holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS, poll_seconds: float = POLL_SECONDS
+) -> None:
     """Return as soon as `holds()`; fails naming `what` was waited for."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 def condition(obj: Mapping[str, Any], type_: str) -> Mapping[str, Any]:

@@ -1,0 +1,56 @@
+"""A node for a thousand pods: kube-scheduler places them, KWOK says of each that it runs and is ready."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from tests.cluster import binaries
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.processes import Daemon
+from tests.harness import access
+from tests.harness.api import Api, wait_until
+
+from trimtab.model.kinds import Kind
+
+NODE = Kind("", "v1", "Node", "nodes")
+NAME = "kwok"
+PODS = "5000"
+
+
+@contextlib.contextmanager
+def played_node(plane: ControlPlane) -> Iterator[None]:
+    """The node is Ready inside."""
+    scheduler = Daemon("kube-scheduler", plane.work_dir)
+    kwok = Daemon("kwok", plane.work_dir)
+    kubeconfig = f"--kubeconfig={plane.kubeconfig}"
+    place = binaries.ensure(binaries.KUBERNETES) / "kube-scheduler"
+    pace = ("--kube-api-qps=300", "--kube-api-burst=500")
+    play = binaries.ensure(binaries.KWOK) / "kwok"
+    try:
+        scheduler.start([place, kubeconfig, "--leader-elect=false", "--secure-port=0", *pace])
+        kwok.start([play, kubeconfig, "--manage-all-nodes=true"])
+        plane.kubectl.apply(_node())
+        ready = lambda: _is_ready(plane)  # noqa: E731
+        wait_until(ready, f"the node that KWOK plays to be ready; see {kwok.log}", 60)
+        yield
+    finally:
+        kwok.stop()
+        scheduler.stop()
+
+
+def _node() -> dict[str, object]:
+    room = {"cpu": "1000", "memory": "4Ti", "pods": PODS}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": NAME, "labels": {"kubernetes.io/hostname": NAME}},
+        "status": {"capacity": room, "allocatable": room},
+    }
+
+
+def _is_ready(plane: ControlPlane) -> bool:
+    found = Api(access.of_kubeconfig(plane.kubeconfig), "default")._send("GET", f"/api/v1/nodes/{NAME}")
+    conditions = {c["type"]: c["status"] for c in found.get("status", {}).get("conditions", ())}
+    tainted = any(t["key"].startswith("node.kubernetes.io/") for t in found["spec"].get("taints", ()))
+    return conditions.get("Ready") == "True" and not tainted
