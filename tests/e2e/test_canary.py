@@ -24,8 +24,9 @@ ANALYSIS = {"metrics": [ERRORS, SKEW]}
 Steps = Sequence[Mapping[str, Any]]
 A_THIRD: Mapping[str, Any] = {"weight": 33}
 JUDGED: Steps = (A_THIRD, {"analyze": {"minSamples": 300, "maxDuration": "3m"}})
-ATTEMPTS = 5
 WAITING: Steps = (A_THIRD, {"pause": {}})
+EVERY: Steps = (*JUDGED, {"pause": {}}, {"weight": 67}, {"pause": {"for": "3s"}})
+ATTEMPTS = 5
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +72,12 @@ def _candidate_is_rejected(deployment: Object) -> bool:
 
 
 def test_a_sound_candidate_takes_over_and_no_request_fails(served: Served, pool: Path) -> None:
-    """Through every step and the promotion, and through kill -9 of the operator in each of them."""
+    """Through every kind of step and the promotion, and through kill -9 of the operator."""
     old = stable(served.get())
-    steps = (*JUDGED, {"pause": {}})
     with traffic(served.url, served.model, pool) as load:
         load.wait_for(60)
         load.mark("weight")
-        served.apply(steps=steps, analysis=ANALYSIS, env={"FLAVOUR": "sound"})
+        served.apply(steps=EVERY, analysis=ANALYSIS, env={"FLAVOUR": "sound"})
         kill_while(served, "setting a weight", lambda d: step(d) == 0)
         load.mark("analysis")
         kill_while(served, "analysing", lambda d: step(d) == 1 and _metrics_are_read(d))
@@ -85,9 +85,8 @@ def test_a_sound_candidate_takes_over_and_no_request_fails(served: Served, pool:
         kill_while(served, "paused", lambda d: step(d) == 2 and objects.phase(d) == "Paused")
         new = candidate(served.get())
         judged = served.pods(new)
-        load.mark("promotion")
+        load.mark("two thirds and promotion")
         served.act("promote")
-        kill_while(served, "promoting", lambda d: step(d) == 3)
         deployment = served.ready()
         load.wait_for(60)
     load.assert_none_failed(at_least=3000)
@@ -105,7 +104,7 @@ def _metrics_are_read(deployment: Object) -> bool:
 def test_a_candidate_that_fails_every_request_is_given_up_at_once(served: Served, pool: Path) -> None:
     """After a handful of errors, long before minSamples; it is quarantined, and no more requests fail."""
     old = stable(served.get())
-    steps = (A_THIRD, {"analyze": {"minSamples": 100_000, "maxDuration": "1h"}})
+    steps = (A_THIRD, {"analyze": {"minSamples": 10_000, "maxDuration": "1h"}})
     with traffic(served.url, served.model, pool) as load:
         load.wait_for(60)
         load.mark("canary")
@@ -118,8 +117,8 @@ def test_a_candidate_that_fails_every_request_is_given_up_at_once(served: Served
     assert load.failed("after") == 0, load.final
     assert list(quarantined(deployment).values())[-1] == "AnalysisFailed"
     errors = next(m for m in deployment["status"]["analysis"] if m["metric"] == "errors")
-    # All that came between two scrapes; a twentieth of minSamples even on a machine that scrapes late.
-    assert errors["verdict"] == "Fail" and errors["samples"] < 5000, errors
+    # What came between two scrapes, about 100; far below minSamples also where a machine scrapes late.
+    assert errors["verdict"] == "Fail" and errors["samples"] < 1000, errors
     assert stable(deployment) == old
     assert objects.condition(deployment, "Ready")["reason"] == "Aborted"
     version = served.world.get("modelversion", f"{served.model}-v{SOUND}")
@@ -138,6 +137,8 @@ def test_people_abort_promote_and_supersede_and_no_request_fails(served: Served,
         wanted = _candidate_that_waits(served, "wanted")
         load.mark("promote")
         served.act("promote")
+        # The pods that it lacks take seconds to start.
+        kill_while(served, "promoting", lambda d: step(d) == len(WAITING))
         deployment = served.ready()
         load.wait_for(60)
     load.assert_none_failed(at_least=1500)

@@ -22,10 +22,10 @@ SECONDS = 900
 
 @pytest.fixture
 def place(world: World) -> Iterator[str]:
-    """The README's namespace, which must not be there before and is not there afterwards."""
+    """The README's namespace, which must not be there before; its deletion afterwards is not awaited."""
     world.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     yield NAMESPACE
-    world.kubectl("delete", "namespace", NAMESPACE)
+    world.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 def test_the_first_model(world: World, place: str, tmp_path: Path) -> None:
