@@ -24,7 +24,7 @@ Object = dict[str, Any]
 ServingPlay = Serve | Stuck | Run | Fail
 SERVICE_LABEL = "kubernetes.io/service-name"
 TICK_SECONDS = 0.05
-DRAIN_SECONDS = 0.4  # a real one takes 2 s to 10 s; longer than the slices take to follow
+DRAIN_SECONDS = 0.2  # a real one takes 2 s to 10 s
 
 
 @dataclass
@@ -160,8 +160,11 @@ class ServingPods:
         await self._api.report(served.pod, status)
 
     async def _drain(self, served: _Served) -> None:
-        """Answers what still comes, then ends."""
+        """Answers as long as clients are sent here, then ends."""
+        uid = served.pod["metadata"]["uid"]
         await asyncio.sleep(DRAIN_SECONDS)
+        while any(uid in ready for _, ready in self._slices.values()):
+            await asyncio.sleep(TICK_SECONDS)
         await self._api.finish(served.pod)
 
     async def close(self) -> None:
