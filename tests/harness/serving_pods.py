@@ -60,6 +60,7 @@ class ServingPods:
         self._failing: set[str] = set()
         self._pages: dict[str, bytes] = {}
         self._slices: dict[str, tuple[str, list[str]]] = {}
+        self._slices_moved = asyncio.Event()
         self._begun: set[str] = set()
         self._asked = 0
 
@@ -164,7 +165,8 @@ class ServingPods:
         uid = served.pod["metadata"]["uid"]
         await asyncio.sleep(DRAIN_SECONDS)
         while any(uid in ready for _, ready in self._slices.values()):
-            await asyncio.sleep(TICK_SECONDS)
+            self._slices_moved.clear()
+            await self._slices_moved.wait()
         await self._api.finish(served.pod)
 
     async def close(self) -> None:
@@ -177,6 +179,7 @@ class ServingPods:
 
     def _see_slice(self, event: str, obj: Object) -> None:
         meta = obj["metadata"]
+        self._slices_moved.set()
         if event == "DELETED":
             self._slices.pop(meta["name"], None)
             return
