@@ -19,6 +19,7 @@ from tests.harness.pod_status import PodStatus
 
 from trimtab.model.kinds import ENDPOINT_SLICE
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.profile import Profile
 
 Object = dict[str, Any]
 ServingPlay = Serve | Stuck | Run | Fail
@@ -48,6 +49,7 @@ class ServingPods:
         run: Callable[[Any], Any],
         spawn: Callable[[Any], asyncio.Task[None]],
         config_of: Callable[[Object, str], Any],
+        profile_of: Callable[[Object], Profile | None],
     ) -> None:
         self.rate = 0.0
         self.unanswered = 0
@@ -55,6 +57,7 @@ class ServingPods:
         self._run = run
         self._spawn = spawn
         self._config_of = config_of
+        self._profile_of = profile_of
         self._pods: dict[str, _Served] = {}
         self._plays: dict[str, ServingPlay] = {}
         self._failing: set[str] = set()
@@ -144,7 +147,8 @@ class ServingPods:
         if served.server is None:
             config = self._config_of(served.pod, "server")
             assert isinstance(config, ServeModel)
-            server = ModelServer(config, served.revision)
+            profile = await asyncio.to_thread(self._profile_of, served.pod) if config.profile_digest else None
+            server = ModelServer(config, served.revision, profile)
             await server.start()
             served.server = server
             await self._arrange()
