@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.harness.api import DEPLOYMENT, WORKLOAD
-from tests.harness.deployments import ANALYZE, FAST, NAME, Deployments, body, digest_of, plant
+from tests.harness.deployments import FAST, NAME, Deployments, body, digest_of, plant
 from tests.harness.lab import Lab
 from tests.harness.witness import Witness
 
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.deployment.revision import revision_of
 
-# Stable shrinks at the second weight, so scaling down is struck, too.
-STEPS = ({"weight": 33}, ANALYZE, {"weight": 67}, {"pause": {"for": "1s"}})
 CLIENTS_PER_SECOND = 200.0
 SETTINGS = FAST
-_SPEC = body(*STEPS, edits={"spec.serving.replicas": 2, "spec.model": {"name": "flights", "version": 1}})
+_SPEC = {"spec.serving.replicas": 2, "spec.model": {"name": "flights", "version": 1}}
 
 
-def begin(lab: Lab) -> None:
+def begin(lab: Lab, *steps: Mapping[str, Any]) -> None:
     """Both versions are there; version 1 is pinned."""
     lab.player.serving.rate = CLIENTS_PER_SECOND
     for number in (1, 2):
         plant(lab.api, number)
-    lab.api.create(DEPLOYMENT, _SPEC)
+    lab.api.create(DEPLOYMENT, body(*steps, edits=_SPEC))
 
 
 def ask_for_the_second_version(lab: Lab, witness: Witness) -> None:
@@ -39,7 +38,7 @@ def stable_version(witness: Witness) -> str:
 
 def revision(number: int) -> str:
     """Of the version with this number."""
-    serving: Any = _SPEC["spec"]["serving"]
+    serving = body(edits=_SPEC)["spec"]["serving"]
     return revision_of(digest_of(number), Serving.model_validate(serving))
 
 

@@ -9,7 +9,7 @@ from tests.cluster.cache import CLONE
 from tests.faults import crash, rollout
 from tests.faults.crash import Outcome, Scenario, Site
 from tests.harness.api import DEPLOYMENT
-from tests.harness.deployments import NAME
+from tests.harness.deployments import HOLD, NAME
 from tests.harness.lab import Lab
 from tests.harness.witness import Witness
 
@@ -17,9 +17,14 @@ EVERY = 3
 
 
 def begin(lab: Lab) -> None:
-    """The second version answers 500 to everything."""
-    lab.player.serving.fail_requests(rollout.revision(2))
-    rollout.begin(lab)
+    rollout.begin(lab, {"weight": 33}, HOLD)
+
+
+def proceed(lab: Lab, witness: Witness) -> None:
+    """The second version answers 500 to everything once it waits: then each run fails in the same step."""
+    rollout.ask_for_the_second_version(lab, witness)
+    if witness.status(DEPLOYMENT, NAME).get("step", {}).get("index") == 1:
+        lab.player.serving.fail_requests(rollout.revision(2))
 
 
 def is_done(witness: Witness) -> bool:
@@ -30,7 +35,7 @@ SCENARIO = Scenario(
     "tests/faults/test_crash_abort.py",
     begin,
     is_done,
-    proceed=rollout.ask_for_the_second_version,
+    proceed=proceed,
     settings=rollout.SETTINGS,
 )
 

@@ -6,8 +6,16 @@ import pytest
 from tests.faults import crash, rollout
 from tests.faults.crash import Outcome, Scenario, Site
 from tests.harness.api import DEPLOYMENT
-from tests.harness.deployments import NAME
+from tests.harness.deployments import ANALYZE, NAME
+from tests.harness.lab import Lab
 from tests.harness.witness import Witness
+
+# Stable shrinks at the second weight, so scaling down is struck, too.
+STEPS = ({"weight": 33}, ANALYZE, {"weight": 67}, {"pause": {"for": "1s"}})
+
+
+def begin(lab: Lab) -> None:
+    rollout.begin(lab, *STEPS)
 
 
 def is_done(witness: Witness) -> bool:
@@ -18,7 +26,7 @@ def is_done(witness: Witness) -> bool:
 
 SCENARIO = Scenario(
     "tests/faults/test_crash_promotion.py",
-    rollout.begin,
+    begin,
     is_done,
     proceed=rollout.ask_for_the_second_version,
     settings=rollout.SETTINGS,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import random
 import time
 
 from aiohttp import web
-from tests.harness import pod_network
+from tests.harness import pod_network, profiled
 
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.profile import Profile
 from trimtab_runtime.contract.serving import LIVE, METRICS_PATH, PageShape
 from trimtab_runtime.server.counters import Counters
 
@@ -21,7 +23,7 @@ class ModelServer:
     `page`: what /metrics answers instead of the counters. `failing`: every request is answered with 500.
     """
 
-    def __init__(self, config: ServeModel, revision: str) -> None:
+    def __init__(self, config: ServeModel, revision: str, profile: Profile | None = None) -> None:
         self.revision = revision
         self.address = ""
         self.page: bytes | None = None
@@ -29,9 +31,11 @@ class ModelServer:
         self.connections = 0
         self.scrapes = 0
         self._port = config.port
-        shape = PageShape.of(config.digest, None, ("carrier", "temp"))
+        self._chance = random.Random(revision)
+        shape = PageShape.of(config.digest, profile, (profiled.FEATURE,))
+        digest, began = config.profile_digest, time.time()
         self._counters = Counters(
-            shape, None, (), profile_digest=config.profile_digest, start_time_seconds=time.time()
+            shape, profile, shape.fields, profile_digest=digest, start_time_seconds=began
         )
 
     async def start(self) -> None:
@@ -54,14 +58,15 @@ class ModelServer:
         await self._runner.cleanup()
 
     def serve(self, connections: int) -> None:
-        """So many clients connect, ask once and go."""
+        """So many clients connect, ask once and go; their rows walk through a range in an order of chance."""
         for _ in range(connections):
             self.connections += 1
+            temp, score = self._chance.choice(profiled.FAHRENHEIT), self._chance.choice(profiled.SCORES)
             self._counters.connection(LIVE)
             if self.failing:
                 self._counters.error_connection(LIVE)
             else:
-                self._counters.rows(LIVE, (), (0.5,))
+                self._counters.rows(LIVE, [[temp]], [score])
             self._counters.answered(LIVE, 500 if self.failing else 200, ANSWER_SECONDS)
 
     def text(self) -> bytes:

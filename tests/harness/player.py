@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.harness import artifact
+from tests.harness import artifact, profiled
 from tests.harness.access import Access
 from tests.harness.background import Background
 from tests.harness.plays import Fail, Play, Run, Stuck, Succeed
@@ -32,13 +32,16 @@ from trimtab_runtime.__main__ import _parser as runtime_parser
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import (
     Config,
+    FetchModel,
     FetchTrial,
     PublishEvaluation,
     PublishTrial,
     parse_config,
 )
+from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.message import Comparison, EvaluationResult, format_message
 from trimtab_runtime.contract.metrics import improvement
+from trimtab_runtime.contract.profile import Profile
 
 Object = dict[str, Any]
 OUR_PODS = "app.kubernetes.io/managed-by=trimtab"
@@ -90,7 +93,7 @@ class Player:
         self._plays: dict[str, Play] = {}
         self._background = background
         self._api = PodApi(access, namespace)
-        self.serving = ServingPods(self._api, background.call, self._spawn, config_of)
+        self.serving = ServingPods(self._api, background.call, self._spawn, config_of, self._profile_of)
         self.registry = registry
         self._playing: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
@@ -158,6 +161,15 @@ class Player:
             played = PlayedPod(job, trial, int(labels["trimtab.dev/attempt"]), number)
             self.seen.append(played)
             self._begin(pod, played)
+
+    def _profile_of(self, pod: Object) -> Profile | None:
+        """What `fetch` leaves beside the model; None for a version that a test planted without bytes."""
+        fetch = config_of(pod, "fetch")
+        assert isinstance(fetch, FetchModel)
+        try:
+            return profiled.pull(self.registry, fetch)
+        except ContractError:
+            return None
 
     def _begin(self, pod: Object, played: PlayedPod) -> None:
         uid = pod["metadata"]["uid"]

@@ -19,12 +19,13 @@ from tests.harness.pod_status import PodStatus
 
 from trimtab.model.kinds import ENDPOINT_SLICE
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.profile import Profile
 
 Object = dict[str, Any]
 ServingPlay = Serve | Stuck | Run | Fail
 SERVICE_LABEL = "kubernetes.io/service-name"
 TICK_SECONDS = 0.05
-DRAIN_SECONDS = 0.4  # a real one takes 2 s to 10 s; longer than the slices take to follow
+DRAIN_SECONDS = 0.2  # a real one takes 2 s to 10 s
 
 
 @dataclass
@@ -48,6 +49,7 @@ class ServingPods:
         run: Callable[[Any], Any],
         spawn: Callable[[Any], asyncio.Task[None]],
         config_of: Callable[[Object, str], Any],
+        profile_of: Callable[[Object], Profile | None],
     ) -> None:
         self.rate = 0.0
         self.unanswered = 0
@@ -55,11 +57,13 @@ class ServingPods:
         self._run = run
         self._spawn = spawn
         self._config_of = config_of
+        self._profile_of = profile_of
         self._pods: dict[str, _Served] = {}
         self._plays: dict[str, ServingPlay] = {}
         self._failing: set[str] = set()
         self._pages: dict[str, bytes] = {}
         self._slices: dict[str, tuple[str, list[str]]] = {}
+        self._slices_moved = asyncio.Event()
         self._begun: set[str] = set()
         self._asked = 0
 
@@ -143,7 +147,8 @@ class ServingPods:
         if served.server is None:
             config = self._config_of(served.pod, "server")
             assert isinstance(config, ServeModel)
-            server = ModelServer(config, served.revision)
+            profile = await asyncio.to_thread(self._profile_of, served.pod) if config.profile_digest else None
+            server = ModelServer(config, served.revision, profile)
             await server.start()
             served.server = server
             await self._arrange()
@@ -160,8 +165,12 @@ class ServingPods:
         await self._api.report(served.pod, status)
 
     async def _drain(self, served: _Served) -> None:
-        """Answers what still comes, then ends."""
+        """Answers as long as clients are sent here, then ends."""
+        uid = served.pod["metadata"]["uid"]
         await asyncio.sleep(DRAIN_SECONDS)
+        while any(uid in ready for _, ready in self._slices.values()):
+            self._slices_moved.clear()
+            await self._slices_moved.wait()
         await self._api.finish(served.pod)
 
     async def close(self) -> None:
@@ -174,6 +183,7 @@ class ServingPods:
 
     def _see_slice(self, event: str, obj: Object) -> None:
         meta = obj["metadata"]
+        self._slices_moved.set()
         if event == "DELETED":
             self._slices.pop(meta["name"], None)
             return

@@ -10,7 +10,7 @@ Normalised, because it differs between runs without meaning anything:
 - the namespace's name;
 - what the API server chooses for a Service (its addresses), and hashes of intent, which hold uids;
 - numbers of a canary, which depend on when its pods were read: of an analysis the verdicts are compared, of
-  the evidence that it is there and whose it is.
+  the evidence that it is there and whose it is, and shares in messages become `<share>`.
 Everything else is compared: spec, labels, owners, status with conditions and messages, Jobs with all that
 their pods are given, ModelVersions, version numbers, Deployments with their children, history and Events.
 """
@@ -52,6 +52,7 @@ KINDS = (
 )
 ABSENT = "<absent>"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{8}T\d{6}")
+_SHARE = re.compile(r"\d+\.\d\d %")
 _KEPT_METADATA = ("name", "labels", "annotations", "ownerReferences", "finalizers", "generation")
 
 
@@ -63,7 +64,7 @@ def project(api: Api) -> dict[str, Any]:
     text = json.dumps({"objects": projected, "events": _events(api)}, sort_keys=True)
     for value, name in names.items():
         text = text.replace(value, name)
-    normalised: dict[str, Any] = json.loads(_TIME.sub("<time>", text))
+    normalised: dict[str, Any] = json.loads(_SHARE.sub("<share>", _TIME.sub("<time>", text)))
     return normalised
 
 
