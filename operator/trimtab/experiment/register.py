@@ -186,7 +186,7 @@ def _lineage(observed: ExperimentObserved, winner: TrialStatus) -> dict[str, Any
         "image": spec.trial.image,
         "parameters": trial_parameters(observed, winner),
         "seed": spec.seed,
-        "trigger": {"kind": "User"},
+        "trigger": spec.trigger.to_wire() if spec.trigger else {"kind": "User"},
     }
     if spec.code is not None:
         lineage["code"] = spec.code.to_wire()
