@@ -18,7 +18,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
+from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import handlers
 from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
@@ -147,7 +147,7 @@ class Operator:
         self._metrics.queue_depth.set(self._queue.depth)
         self._metrics.queue_oldest_seconds.set(self._queue.oldest_age_seconds)
         self._metrics.phase_objects.clear()
-        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT):
+        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT, DRIFT_MONITOR):
             phases = Counter(obj.get("status", {}).get("phase", "") for obj in self._cache.of(kind))
             for phase, count in phases.items():
                 self._metrics.phase_objects.labels(kind.id, phase or "None").set(count)
