@@ -7,8 +7,10 @@ import time
 
 from aiohttp import web
 from tests.harness import pod_network
+from tests.harness.population import FEATURES, Population
 
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.profile import Profile
 from trimtab_runtime.contract.serving import LIVE, METRICS_PATH, PageShape
 from trimtab_runtime.server.counters import Counters
 
@@ -21,7 +23,13 @@ class ModelServer:
     `page`: what /metrics answers instead of the counters. `failing`: every request is answered with 500.
     """
 
-    def __init__(self, config: ServeModel, revision: str) -> None:
+    def __init__(
+        self,
+        config: ServeModel,
+        revision: str,
+        profile: Profile | None = None,
+        population: Population | None = None,
+    ) -> None:
         self.revision = revision
         self.address = ""
         self.page: bytes | None = None
@@ -29,9 +37,15 @@ class ModelServer:
         self.connections = 0
         self.scrapes = 0
         self._port = config.port
-        shape = PageShape.of(config.digest, None, ("carrier", "temp"))
+        self._digest = config.digest
+        self._population = population if profile else None
+        shape = PageShape.of(config.digest, profile, FEATURES)
         self._counters = Counters(
-            shape, None, (), profile_digest=config.profile_digest, start_time_seconds=time.time()
+            shape,
+            profile,
+            FEATURES,
+            profile_digest=config.profile_digest,
+            start_time_seconds=time.time(),
         )
 
     async def start(self) -> None:
@@ -61,8 +75,17 @@ class ModelServer:
             if self.failing:
                 self._counters.error_connection(LIVE)
             else:
-                self._counters.rows(LIVE, (), (0.5,))
+                self._answer()
             self._counters.answered(LIVE, 500 if self.failing else 200, ANSWER_SECONDS)
+
+    def _answer(self) -> None:
+        if self._population is None:
+            self._counters.rows(LIVE, (), (0.5,))
+            return
+        row = self._population.draw()
+        (bucket,) = self._counters.rows(LIVE, row.columns, (row.score,))
+        if row.label is not None:
+            self._counters.label(self._digest, bucket, row.label, "0")
 
     def text(self) -> bytes:
         """The page of its counters."""

@@ -16,9 +16,11 @@ from tests.harness.model_server import ModelServer
 from tests.harness.plays import Fail, Run, Serve, Stuck
 from tests.harness.pod_api import PodApi
 from tests.harness.pod_status import PodStatus
+from tests.harness.population import Population
 
 from trimtab.model.kinds import ENDPOINT_SLICE
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.profile import Profile
 
 Object = dict[str, Any]
 ServingPlay = Serve | Stuck | Run | Fail
@@ -39,6 +41,7 @@ class _Served:
 class ServingPods:
     """`play` says what pods of a revision do, `rate` how many clients connect per second to each Service.
 
+    With a `population`, models get its world as their reference, and rows are drawn from it.
     `unanswered` counts clients that found a Service without any ready pod, once it has had one.
     """
 
@@ -51,6 +54,8 @@ class ServingPods:
     ) -> None:
         self.rate = 0.0
         self.unanswered = 0
+        self.population: Population | None = None
+        self.profiles: dict[str, Profile] = {}
         self._api = api
         self._run = run
         self._spawn = spawn
@@ -143,7 +148,8 @@ class ServingPods:
         if served.server is None:
             config = self._config_of(served.pod, "server")
             assert isinstance(config, ServeModel)
-            server = ModelServer(config, served.revision)
+            profile = self.profiles.get(config.profile_digest)
+            server = ModelServer(config, served.revision, profile, self.population)
             await server.start()
             served.server = server
             await self._arrange()
