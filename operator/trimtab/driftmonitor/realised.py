@@ -6,6 +6,7 @@ A window of labels is one of their arrival: they are for answers of this window 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from trimtab.apis.v1alpha1.driftmonitor import PerformanceLimit, RealisedPerformanceSpec
 from trimtab.apis.v1alpha1.driftmonitor_status import PerformanceStatus
@@ -15,6 +16,7 @@ from trimtab.stats.degradation import SIGMAS, Degradation, Metric, compare
 from trimtab.stats.performance import Performance, bucket_scores, realised
 from trimtab.stats.persistence import Mark, PersistenceRule, mark
 from trimtab.stats.verdicts import DriftVerdict, combine
+from trimtab_runtime.contract.counts import FeedbackKey
 from trimtab_runtime.contract.profile import Profile
 
 VOID_SIGMAS = 5.0
@@ -32,12 +34,12 @@ def judge_labels(
     Fewer than `minLabelled` labels prove nothing. Nor do more labels than answers: the same label was given
     to several replicas, and counts as many times.
     """
-    labels = _labels(judge.profile, window)
-    labelled = sum(map(sum, labels))
+    feedback = _known(judge.profile, window)
+    labelled = sum(feedback.values())
     if not labelled and not window.rows:
         return silent(Signal.REALISED_PERFORMANCE)
-    message = _no_verdict(spec, labelled, window, rows_before)
-    found = () if message else _degradations(judge.profile, spec, window, labels)
+    message = _no_verdict(spec, feedback, window, rows_before)
+    found = () if message else _degradations(judge.profile, spec, window, _by_bucket(judge.profile, feedback))
     verdicts = [_verdict(degradation) for _, degradation in found]
     finding = SignalFinding(
         signal=Signal.REALISED_PERFORMANCE,
@@ -53,19 +55,29 @@ def judge_labels(
     return held_back(finding, window)
 
 
-def _labels(profile: Profile, window: ClosedWindow) -> Labels:
+def _known(profile: Profile, window: ClosedWindow) -> dict[FeedbackKey, int]:
     """Pages of other versions may name buckets that this version does not have."""
+    buckets = len(profile.score.counts)
+    return {key: count for key, count in window.counts.feedback().items() if key.bucket < buckets}
+
+
+def _by_bucket(profile: Profile, feedback: Mapping[FeedbackKey, int]) -> Labels:
     labels: Labels = ([0] * len(profile.score.counts), [0] * len(profile.score.counts))
-    for key, count in window.counts.feedback().items():
-        if key.bucket < len(profile.score.counts):
-            labels[int(key.label)][key.bucket] += count
+    for key, count in feedback.items():
+        labels[int(key.label)][key.bucket] += count
     return labels
 
 
-def _no_verdict(spec: RealisedPerformanceSpec, labelled: int, window: ClosedWindow, rows_before: int) -> str:
+def _no_verdict(
+    spec: RealisedPerformanceSpec,
+    feedback: Mapping[FeedbackKey, int],
+    window: ClosedWindow,
+    rows_before: int,
+) -> str:
+    labelled = sum(feedback.values())
     if labelled < spec.min_labelled:
         return f"{labelled} of {spec.min_labelled} labels that a window needs"
-    recent = sum(count for key, count in window.counts.feedback().items() if key.age == RECENT)
+    recent = sum(count for key, count in feedback.items() if key.age == RECENT)
     answered = max(window.rows, rows_before)
     if recent > answered + VOID_SIGMAS * math.sqrt(recent + answered):
         return f"{recent} labels for {answered} answers: the same label is sent more than once"
