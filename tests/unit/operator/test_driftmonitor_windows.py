@@ -159,13 +159,13 @@ def test_a_counter_that_fell_is_not_believed() -> None:
 
 def test_a_window_that_is_closed_too_late_holds_rows_of_the_next() -> None:
     one, rounds = Server(), Rounds()
-    rounds.read(0, {"a": one})
-    rounds.read(18, {"a": one})
-    assert rounds.last.completeness is Completeness.LATE
-    rounds.read(20, {"a": one})
-    assert rounds.last.completeness is Completeness.PARTIAL, "its first 8 s went to the one before"
-    rounds.read(30, {"a": one})
-    assert rounds.last.completeness is Completeness.COMPLETE
+    for at in (0, 18, 20, 30):
+        rounds.read(at, {"a": one})
+    assert [closed.completeness for closed in rounds.closed] == [
+        Completeness.LATE,
+        Completeness.PARTIAL,  # its first 8 s went to the one before
+        Completeness.COMPLETE,
+    ]
 
 
 def test_windows_that_nobody_saw_are_left_out() -> None:
