@@ -38,6 +38,26 @@ class Retraining(RuleBasedStateMachine):
     def window(self, name: str, judgement: Judgement) -> None:
         self.world.close_window(name, judgement)
 
+    def a_bad_day(self, name: str, *, finished: bool, new: bool, writes: int) -> None:
+        """The way to a retraining, as far as it goes."""
+        if finished:
+            self.training_ends(awaits=False)
+        if new:
+            self.world.publish()
+        self.approve(name)
+        self.world.close_window(name, WORSE)
+        with suppress(Refused):
+            for _ in range(writes):
+                self.world.run(name)
+
+    often = rule(
+        name=names, finished=st.booleans(), new=st.booleans(), writes=st.sampled_from((1, 2, 3, 8, 8))
+    )
+    one_day = often(a_bad_day)
+    one_more_day = often(a_bad_day)
+    another_day = often(a_bad_day)
+    yet_another_day = often(a_bad_day)
+
     @rule(name=names, writes=st.integers(0, 2))
     def crash(self, name: str, writes: int) -> None:
         with suppress(Refused):
@@ -121,7 +141,7 @@ class Retraining(RuleBasedStateMachine):
 
 
 TestRetraining = Retraining.TestCase
-TestRetraining.settings = examples(60, steps=40)
+TestRetraining.settings = examples(80, steps=30)
 
 
 @examples(30)
@@ -155,6 +175,24 @@ def test_the_simulation_does_retrain() -> None:
     world.close_window("churn", WORSE)
     world.settle("churn")
     assert len(world.started) == 3
+
+
+def test_an_entry_keeps_others_away_while_its_experiment_is_being_made() -> None:
+    """The write of a slow process may come at any time, so nobody else may begin meanwhile."""
+    world = DriftWorld()
+    for name in NAMES:
+        world.watch(name)
+        world.settle(name)
+    world.close_window("churn", WORSE)
+    for _ in range(2):
+        world.run("churn")
+    slow = world.plan("churn")
+    world.publish()
+    world.close_window("other", WORSE)
+    world.settle("other")
+    assert world.monitors["other"].status["decision"]["reason"] == "RetrainInFlight"
+    world.carry_out("churn", *slow)
+    assert len(world.started) == 1
 
 
 @pytest.mark.parametrize("crash", range(6))
