@@ -100,5 +100,9 @@ def metric(message: str, *, accepted: Edits, refused: Edits) -> Case:
     return deployment(f"{metrics}[]", message, accepted=edits[0], refused=edits[1])
 
 
+def monitor(path: str, message: str, *, accepted: Edits = NO_EDITS, refused: Edits) -> Case:
+    return Case("DriftMonitor", path, message, accepted, refused)
+
+
 def status(path: str, message: str, accepted: Edits, refused: Edits) -> Case:
     return Case("Experiment", path, message, accepted, refused, stored={}, in_status=True)

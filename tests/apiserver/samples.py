@@ -133,8 +133,47 @@ def deployment() -> Object:
     }
 
 
-SAMPLES = {"Experiment": experiment, "ModelVersion": model_version, "Deployment": deployment}
-PLURALS = {"Experiment": "experiments", "ModelVersion": "modelversions", "Deployment": "deployments"}
+def drift_monitor() -> Object:
+    return {
+        "apiVersion": "trimtab.dev/v1alpha1",
+        "kind": "DriftMonitor",
+        "metadata": {"name": "flights"},
+        "spec": {
+            "deploymentRef": {"name": "flights"},
+            "source": {"type": "Pods"},
+            "window": "15s",
+            "persistence": {"raise": 2, "of": 3},
+            "signals": {
+                "featureDrift": {"fdr": "0.01", "floor": "0.1", "clearFloor": "0.05"},
+                "predictionDrift": {"floor": "0.1", "clearFloor": "0.05"},
+                "dataQuality": {"maxMissingIncrease": "0.05", "maxUnseen": "0.05"},
+                "realisedPerformance": {
+                    "minLabelled": 300,
+                    "metrics": [
+                        {"metric": "logLoss", "maxIncrease": "0.05"},
+                        {"metric": "auc", "maxDecrease": "0.1"},
+                    ],
+                },
+            },
+            "mode": "Auto",
+            "retrain": {"experimentRef": {"name": "flights-winter"}},
+            "limits": {"cooldown": "1h", "maxRetrainsPerDay": 2},
+        },
+    }
+
+
+SAMPLES = {
+    "Experiment": experiment,
+    "ModelVersion": model_version,
+    "Deployment": deployment,
+    "DriftMonitor": drift_monitor,
+}
+PLURALS = {
+    "Experiment": "experiments",
+    "ModelVersion": "modelversions",
+    "Deployment": "deployments",
+    "DriftMonitor": "driftmonitors",
+}
 
 
 def edited(source: Object, edits: Edits) -> Object:

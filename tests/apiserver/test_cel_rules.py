@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 from kubernetes import client, config
-from tests.apiserver import cel_cases_deployment, cel_cases_rollout, cel_cases_run, cel_cases_spec
+from tests.apiserver import (
+    cel_cases_deployment,
+    cel_cases_driftmonitor,
+    cel_cases_rollout,
+    cel_cases_run,
+    cel_cases_spec,
+)
 from tests.apiserver.cel_case import Case
 from tests.apiserver.samples import PLURALS, SAMPLES, Edits, Object, edited
 from tests.cluster.control_plane import ControlPlane
@@ -23,6 +29,7 @@ CASES = (
     *cel_cases_run.CASES,
     *cel_cases_deployment.CASES,
     *cel_cases_rollout.CASES,
+    *cel_cases_driftmonitor.CASES,
 )
 
 Api = Any  # client.CustomObjectsApi, whose annotations do not admit unpacked arguments

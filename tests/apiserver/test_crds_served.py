@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.apiserver.samples import DIGEST, PLURALS, SAMPLES, Object, deployment, edited, experiment
+from tests.apiserver.samples import (
+    DIGEST,
+    PLURALS,
+    SAMPLES,
+    Object,
+    deployment,
+    drift_monitor,
+    edited,
+    experiment,
+)
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import KubectlFailed
 
@@ -32,6 +41,7 @@ def test_unknown_fields_are_refused_by_name(
         "Experiment": "spec.trial.env[0].unknown",
         "ModelVersion": "spec.signature.inputs[0].unknown",
         "Deployment": "spec.rollout.steps[1].analyze.unknown",
+        "DriftMonitor": "spec.signals.realisedPerformance.metrics[0].unknown",
     }
     path = deepest[kind.name] if path == "deep" else path
     body = edited(SAMPLES[kind.name](), {path: "x"})
@@ -109,6 +119,37 @@ def test_columns_of_a_rollout_show_both_sides_and_the_weight(
     assert (shown["READY"], shown["REASON"]) == ("False", "Analyzing")
     assert (shown["STABLE"], shown["CANDIDATE"]) == ("flights-v2", "flights-v3")
     assert (shown["WEIGHT"], shown["STEP"]) == ("25", "1")
+
+
+def test_columns_of_a_monitor_show_what_drifts_and_what_was_decided(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    create(control_plane, namespace, drift_monitor())
+    window = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:00:15Z"}
+    status = {
+        "phase": "Drifted",
+        "reference": {"modelVersion": "flights-v1", "digest": DIGEST},
+        "decision": {
+            "id": "d-1",
+            "action": "Retrain",
+            "state": "Suppressed",
+            "at": window["end"],
+            "evidence": {**window, "modelVersion": "flights-v1"},
+        },
+        "conditions": [
+            _condition("Ready", "True", "Watching"),
+            _condition("DriftDetected", "True", "FeatureDrift"),
+            _condition("PerformanceDegraded", "True", "RealisedPerformance"),
+        ],
+    }
+    patch = json.dumps({"status": status})
+    target = ("mdrift", "flights", "-n", namespace)
+    control_plane.kubectl("patch", *target, "--subresource=status", "--type=merge", "-p", patch)
+    header, row = control_plane.kubectl("get", *target).splitlines()
+    shown = dict(zip(header.split(), row.split(), strict=True))
+    assert (shown["READY"], shown["PHASE"], shown["VERSION"]) == ("True", "Drifted", "flights-v1")
+    assert (shown["DEPLOYMENT"], shown["DRIFT"], shown["WORSE"]) == ("flights", "True", "True")
+    assert (shown["DECISION"], shown["STATE"]) == ("Retrain", "Suppressed")
 
 
 def _condition(type_: str, status: str, reason: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.harness import profiled
 from tests.harness.api import CONFIG_MAP
 from tests.harness.deployments import FAST, HOLD, WEIGHT, Deployments, plant, reasons
 from tests.harness.lab import Lab
-from tests.harness.profiled import FAHRENHEIT, celsius
+from tests.harness.profiled import FAHRENHEIT, FahrenheitClients, celsius
 
 Object = dict[str, Any]
 SKEW = {"name": "skew", "preset": "trainServeSkew", "floor": "0.2"}
@@ -26,6 +26,7 @@ LOOK = {"analyze": {"minSamples": 200, "maxDuration": "60s"}}
 def deployments(lab: Lab) -> Deployments:
     """Version 1 has seen Fahrenheit, which is what clients send, and serves."""
     lab.player.serving.rate = 400.0
+    lab.player.serving.clients = FahrenheitClients()
     deployments = Deployments(lab)
     _register(lab, 1, FAHRENHEIT)
     deployments.create(WEIGHT, LOOK, HOLD, edits=EDITS)

@@ -15,6 +15,7 @@ from tests.registry import LocalRegistry
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import FetchTrial, PublishTrial, RegistryAccess
 from trimtab_runtime.contract.message import TrialResult
+from trimtab_runtime.contract.profile import Profile
 from trimtab_runtime.contract.result import SKLEARN, ModelCard
 from trimtab_runtime.contract.signature import signature_of
 from trimtab_runtime.layout import Layout
@@ -25,7 +26,11 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def publish(
-    fetch: FetchTrial, config: PublishTrial, registry: LocalRegistry, metrics: Mapping[str, float]
+    fetch: FetchTrial,
+    config: PublishTrial,
+    registry: LocalRegistry,
+    metrics: Mapping[str, float],
+    profile: Profile | None = None,
 ) -> TrialResult:
     """Everything that happens in a trial pod after `fetch`; returns publish's message.
 
@@ -36,6 +41,8 @@ def publish(
         layout = Layout(Path(folder))
         _write_inputs(layout.inputs, config)
         _write_output(layout.outputs, fetch, config, metrics)
+        if profile is not None:
+            (layout.outputs / paths.PROFILE_FILE).write_bytes(profile.to_bytes())
         return publish_trial(reachable, layout)
 
 

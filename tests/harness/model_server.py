@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import random
 import time
 
 from aiohttp import web
-from tests.harness import pod_network, profiled
+from tests.harness import pod_network
+from tests.harness.population import FEATURES, Clients
 
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.profile import Profile
@@ -23,7 +23,13 @@ class ModelServer:
     `page`: what /metrics answers instead of the counters. `failing`: every request is answered with 500.
     """
 
-    def __init__(self, config: ServeModel, revision: str, profile: Profile | None = None) -> None:
+    def __init__(
+        self,
+        config: ServeModel,
+        revision: str,
+        profile: Profile | None = None,
+        clients: Clients | None = None,
+    ) -> None:
         self.revision = revision
         self.address = ""
         self.page: bytes | None = None
@@ -31,8 +37,9 @@ class ModelServer:
         self.connections = 0
         self.scrapes = 0
         self._port = config.port
-        self._chance = random.Random(revision)
-        shape = PageShape.of(config.digest, profile, (profiled.FEATURE,))
+        self._digest = config.digest
+        self._clients = clients if profile else None
+        shape = PageShape.of(config.digest, profile, FEATURES)
         digest, began = config.profile_digest, time.time()
         self._counters = Counters(
             shape, profile, shape.fields, profile_digest=digest, start_time_seconds=began
@@ -58,16 +65,24 @@ class ModelServer:
         await self._runner.cleanup()
 
     def serve(self, connections: int) -> None:
-        """So many clients connect, ask once and go; their rows walk through a range in an order of chance."""
+        """So many clients connect, ask once and go."""
         for _ in range(connections):
             self.connections += 1
-            temp, score = self._chance.choice(profiled.FAHRENHEIT), self._chance.choice(profiled.SCORES)
             self._counters.connection(LIVE)
             if self.failing:
                 self._counters.error_connection(LIVE)
             else:
-                self._counters.rows(LIVE, [[temp]], [score])
+                self._answer()
             self._counters.answered(LIVE, 500 if self.failing else 200, ANSWER_SECONDS)
+
+    def _answer(self) -> None:
+        if self._clients is None:
+            self._counters.rows(LIVE, (), (0.5,))
+            return
+        row = self._clients.draw()
+        (bucket,) = self._counters.rows(LIVE, row.columns, (row.score,))
+        if row.label is not None:
+            self._counters.label(self._digest, bucket, row.label, "0")
 
     def text(self) -> bytes:
         """The page of its counters."""

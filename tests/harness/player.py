@@ -23,6 +23,7 @@ from tests.harness.background import Background
 from tests.harness.plays import Fail, Play, Run, Stuck, Succeed
 from tests.harness.pod_api import PodApi
 from tests.harness.pod_status import PodStatus
+from tests.harness.population import Population, profile_of
 from tests.harness.serving_pods import ServingPods
 from tests.registry import LocalRegistry
 
@@ -42,6 +43,7 @@ from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.message import Comparison, EvaluationResult, format_message
 from trimtab_runtime.contract.metrics import improvement
 from trimtab_runtime.contract.profile import Profile
+from trimtab_runtime.contract.signature import signature_of
 
 Object = dict[str, Any]
 OUR_PODS = "app.kubernetes.io/managed-by=trimtab"
@@ -212,13 +214,23 @@ class Player:
                     fetch = config_of(pod, "fetch")
                     assert isinstance(fetch, FetchTrial)
                     metrics = play.metrics or default_metrics(played.trial)
-                    result = artifact.publish(fetch, config, self.registry, metrics)
+                    profile = self._reference(fetch, config)
+                    result = artifact.publish(fetch, config, self.registry, metrics, profile)
                     written = format_message(result).decode()
             case PublishEvaluation() as config:
                 written = format_message(evaluation_result(config, self.scores)).decode()
             case other:
                 raise AssertionError(f"unexpected configuration {other}")
         return written if play.message is None else play.message
+
+    def _reference(self, fetch: FetchTrial, config: PublishTrial) -> Profile | None:
+        """The profile of a model that is trained now: of the world of now, if this lab has one."""
+        clients = self.serving.clients
+        if not isinstance(clients, Population):
+            return None
+        reference = next(entry.digest for entry in config.data if entry.split == "reference")
+        signature = signature_of(fetch.data_contract)
+        return profile_of(clients.now, data_digest=reference, signature_digest=signature.digest)
 
 
 def config_of(pod: Mapping[str, Any], container: str) -> Config:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import cycle
 
 import numpy as np
+from tests.harness.population import Row
 from tests.registry import LocalRegistry
 from tests.runtime.world import TRIAL
 
@@ -28,6 +31,16 @@ FEATURE = "temp"
 FAHRENHEIT = tuple(20.0 + 0.07 * i for i in range(1000))
 SCORES = tuple((i % 101) / 101 for i in range(1000))
 _SIGNATURE = Signature((Tensor(FEATURE, "FP64"),), (Tensor("late", "FP64"),))
+
+
+@dataclass
+class FahrenheitClients:
+    """Their rows walk through the range in an order of chance; no label comes back."""
+
+    random: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def draw(self) -> Row:
+        return Row(((self.random.choice(FAHRENHEIT),),), self.random.choice(SCORES), None)
 
 
 def celsius(values: Sequence[float]) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from tests.harness.model_server import ModelServer
 from tests.harness.plays import Fail, Run, Serve, Stuck
 from tests.harness.pod_api import PodApi
 from tests.harness.pod_status import PodStatus
+from tests.harness.population import Clients
 
 from trimtab.model.kinds import ENDPOINT_SLICE
 from trimtab_runtime.contract.config import ServeModel
@@ -40,6 +41,7 @@ class _Served:
 class ServingPods:
     """`play` says what pods of a revision do, `rate` how many clients connect per second to each Service.
 
+    `clients` say what is asked of a model that has a profile; without them a server counts no feature.
     `unanswered` counts clients that found a Service without any ready pod, once it has had one.
     """
 
@@ -53,6 +55,7 @@ class ServingPods:
     ) -> None:
         self.rate = 0.0
         self.unanswered = 0
+        self.clients: Clients | None = None
         self._api = api
         self._run = run
         self._spawn = spawn
@@ -148,7 +151,7 @@ class ServingPods:
             config = self._config_of(served.pod, "server")
             assert isinstance(config, ServeModel)
             profile = await asyncio.to_thread(self._profile_of, served.pod) if config.profile_digest else None
-            server = ModelServer(config, served.revision, profile)
+            server = ModelServer(config, served.revision, profile, self.clients)
             await server.start()
             served.server = server
             await self._arrange()

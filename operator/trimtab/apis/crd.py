@@ -9,6 +9,7 @@ import yaml
 
 from trimtab.apis.schema import Schema, field_schema, paragraph, with_rules
 from trimtab.apis.v1alpha1.deployment import Deployment
+from trimtab.apis.v1alpha1.driftmonitor import DriftMonitor
 from trimtab.apis.v1alpha1.experiment import Experiment
 from trimtab.apis.v1alpha1.meta import GROUP, VERSION, Resource
 from trimtab.apis.v1alpha1.modelversion import ModelVersion
@@ -106,6 +107,27 @@ KINDS: tuple[Kind, ...] = (
             AGE,
             Column("Revision", ".status.stable.revision", wide=True),
             Column("Pods", ".status.replicas", "integer", wide=True),
+            MESSAGE,
+        ),
+    ),
+    Kind(
+        DriftMonitor,
+        "driftmonitors",
+        "mdrift",
+        (
+            Column("Deployment", ".spec.deploymentRef.name"),
+            READY,
+            PHASE,
+            REASON,
+            Column("Version", ".status.reference.modelVersion"),
+            Column("Drift", _condition("DriftDetected", "status")),
+            Column("Worse", _condition("PerformanceDegraded", "status")),
+            Column("Decision", ".status.decision.action"),
+            Column("State", ".status.decision.state"),
+            AGE,
+            Column("Mode", ".spec.mode", wide=True),
+            Column("Rows", ".status.window.rows", "integer", wide=True),
+            Column("Target", ".status.decision.target.name", wide=True),
             MESSAGE,
         ),
     ),

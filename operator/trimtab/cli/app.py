@@ -63,6 +63,14 @@ def abort(name: Name, namespace: Namespace = "") -> None:
     _act("abort", namespace, name)
 
 
+@app.command()
+def approve(
+    name: Annotated[str, typer.Argument(help="Name of the DriftMonitor.")], namespace: Namespace = ""
+) -> None:
+    """Say yes to the retraining that a monitor suggests."""
+    _act("approve", namespace, name)
+
+
 def _act(action: str, namespace: str, name: str) -> None:
     from trimtab.cli import actions, reach
 

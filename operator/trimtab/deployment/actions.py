@@ -1,75 +1,42 @@
-"""Actions of people: tokens in an annotation, never edits of the spec that GitOps would revert.
+"""What people may ask of a rollout: to end the wait of a step, or to give the candidate up.
 
-    trimtab.dev/action: '{"action":"promote","revision":"8a11d2c4","step":2,"token":"...","by":"ann"}'
-
-A token is carried out once, and only for the revision and the step that it names: an approval that arrives
-late approves nothing else.
+A token names the revision and the step that its author saw.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from trimtab.apis.v1alpha1.deployment_status import ActionStatus, DeploymentStatus
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.model import actions
+from trimtab.model.actions import Action, record
 
 PROMOTE, ABORT = "promote", "abort"
 ACTIONS = (PROMOTE, ABORT)
-MAX_CHARACTERS = 2048
-
-
-@dataclass(frozen=True)
-class Action:
-    """What somebody asked for."""
-
-    action: str
-    revision: str
-    step: int
-    token: str
-    by: str
 
 
 def parse(text: str) -> Action | None:
-    """The annotation as an action; None if it is not one."""
-    if len(text) > MAX_CHARACTERS:
-        return None
-    try:
-        value: Any = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(value, dict) or value.get("action") not in ACTIONS:
-        return None
-    token, step = value.get("token"), value.get("step", 0)
-    if not isinstance(token, str) or not 0 < len(token) <= 64 or not isinstance(step, int):
-        return None
-    return Action(
-        value["action"], str(value.get("revision", "")), step, token, str(value.get("by", ""))[:200]
-    )
+    """The annotation as an action on a rollout; None if it is not one."""
+    return _readable(actions.parse(text, ACTIONS))
 
 
 def pending(text: str, status: DeploymentStatus) -> Action | None:
     """The action that waits to be carried out: readable, and not the last one."""
-    action = parse(text) if text else None
-    if action is None or (status.last_action is not None and status.last_action.token == action.token):
-        return None
-    return action
+    return _readable(actions.pending(text, ACTIONS, status.last_action))
+
+
+def _readable(action: Action | None) -> Action | None:
+    return action if action is not None and isinstance(action.about.get("step", 0), int) else None
+
+
+def named(action: Action) -> tuple[str, int]:
+    """The revision and the step that it is for."""
+    return str(action.about.get("revision", "")), action.about.get("step", 0)
 
 
 def fits(action: Action, status: DeploymentStatus) -> bool:
     """Whether the action speaks of the candidate and the step that there are now."""
     if status.candidate is None or status.step is None or status.abort is not None:
         return False
-    return (action.revision, action.step) == (status.candidate.revision, status.step.index)
+    return named(action) == (status.candidate.revision, status.step.index)
 
 
-def record(action: Action, *, done: bool, now: datetime) -> ActionStatus:
-    """The line that keeps the token from being carried out again. Nobody has checked ``by``: it says so."""
-    return ActionStatus(
-        token=action.token,
-        action=action.action,
-        by=f"unverified: {action.by}" if action.by else "unverified",
-        outcome="Done" if done else "StaleAction",
-        at=now,
-    )
+__all__ = ["ABORT", "ACTIONS", "PROMOTE", "Action", "fits", "named", "parse", "pending", "record"]

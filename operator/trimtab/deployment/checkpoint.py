@@ -14,14 +14,13 @@ from trimtab.model import names
 from trimtab.model.clock import format_time, parse_time
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT
 from trimtab.model.plan import Apply, controller_reference
+from trimtab.model.stored_counts import dump_counts, load_counts
 from trimtab.stats.evidence import read_evidence
-from trimtab_runtime.contract.counts import ServerCounts
 
 VERSION = 1
 INTERVAL_SECONDS = 30.0
 KEY_SAVED_AT = "savedAt"
 KEY_LOOKS = "looks"
-_SEPARATOR = "|"
 
 
 class UnreadableCheckpoint(ValueError):
@@ -36,11 +35,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "since": evidence.since.isoformat(),
         "pods": {uid: asdict(pod) for uid, pod in evidence.pods.items()},
         "rates": {name: rate.to_dict() for name, rate in evidence.rates.items()},
-        "sums": {
-            side: {_SEPARATOR.join(series): count for series, count in counts.values.items() if count}
-            | {_SEPARATOR.join(series): 0 for series, count in counts.values.items() if not count}
-            for side, counts in evidence.sums.items()
-        },
+        "sums": {side: dump_counts(counts) for side, counts in evidence.sums.items()},
         "connections": dict(evidence.connections),
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
@@ -58,7 +53,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             since=parse_time(stored["since"]),
             pods={uid: PodCounters(**pod) for uid, pod in stored["pods"].items()},
             rates={name: read_evidence(rate) for name, rate in stored["rates"].items()},
-            sums={side: _counts(stored["sums"].get(side, {})) for side in SIDES},
+            sums={side: load_counts(stored["sums"].get(side, {})) for side in SIDES},
             connections={side: int(stored["connections"][side]) for side in SIDES},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             latched=stored["latched"],
@@ -66,10 +61,6 @@ def load(stored: Mapping[str, Any]) -> Evidence:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UnreadableCheckpoint(f"{type(error).__name__}: {error}") from error
-
-
-def _counts(stored: Mapping[str, int]) -> ServerCounts:
-    return ServerCounts({tuple(key.split(_SEPARATOR)): int(count) for key, count in stored.items()})
 
 
 def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Apply, ...]:

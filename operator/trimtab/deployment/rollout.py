@@ -66,7 +66,8 @@ def _stale(turn: Turn, action: actions.Action) -> Decision:
     """Refused once, and said so; the rollout goes on as if nothing had been asked."""
     decision = _failed(turn) or advance(turn)
     refused = actions.record(action, done=False, now=turn.now)
-    text = f"{action.action} names revision {action.revision} step {action.step}, which does not wait now"
+    revision, step = actions.named(action)
+    text = f"{action.action} names revision {revision} step {step}, which does not wait now"
     return replace(decision, status=decision.status.model_copy(update={"last_action": refused})).note(
         f"stale-{action.token}"[:64], Reason.STALE_ACTION, text, turn.now, warning=True
     )

@@ -9,7 +9,6 @@ is exactly one version per Experiment: also when the ConfigMap is lost in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +27,7 @@ from trimtab.experiment.stages import winner_of
 from trimtab.model import names
 from trimtab.model.clock import after
 from trimtab.model.kinds import CONFIG_MAP, MODEL_VERSION
+from trimtab.model.model_record import new_record
 from trimtab.model.plan import Create, Replace
 
 RETRY_SECONDS = 10.0
@@ -95,25 +95,8 @@ def _reserve(observed: ExperimentObserved, reservations: Reservations) -> Decisi
     data = {**(body or {}).get("data", {}), names.KEY_HIGH_WATER: str(number)}
     data[names.reserved_key(observed.uid)] = str(number)
     if body is None:
-        return _registering(observed, children=(_new_config_map(observed, data),))
+        return _registering(observed, children=(new_record(observed.namespace, observed.spec.model, data),))
     return _registering(observed, children=(Replace(CONFIG_MAP, {**body, "data": data}),))
-
-
-def _new_config_map(observed: ExperimentObserved, data: Mapping[str, str]) -> Create:
-    model = observed.spec.model
-    body = {
-        "apiVersion": CONFIG_MAP.api_version,
-        "kind": CONFIG_MAP.name,
-        "metadata": {
-            "name": names.model_config_map(model),
-            "namespace": observed.namespace,
-            "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_MODEL: model},
-        },
-        "data": dict(data),
-    }
-    # Another Experiment of the model may have been first: its ConfigMap is ours to use, the next pass reads
-    # it.
-    return Create(CONFIG_MAP, body, (("metadata", "labels", names.LABEL_MODEL), model))
 
 
 def _without_artifact(observed: ExperimentObserved, problem: Problem, now: datetime) -> Decision:
@@ -186,7 +169,7 @@ def _lineage(observed: ExperimentObserved, winner: TrialStatus) -> dict[str, Any
         "image": spec.trial.image,
         "parameters": trial_parameters(observed, winner),
         "seed": spec.seed,
-        "trigger": {"kind": "User"},
+        "trigger": spec.trigger.to_wire() if spec.trigger else {"kind": "User"},
     }
     if spec.code is not None:
         lineage["code"] = spec.code.to_wire()

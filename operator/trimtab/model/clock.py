@@ -10,6 +10,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def stamp(moment: datetime) -> str:
+    """A time inside a name: digits and a T only."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+
+
 def parse_time(text: str) -> datetime:
     """Inverse of `format_time`; also reads fractions (metav1.MicroTime)."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trimtab.model.hashing import short_hash
 
 FIELD_MANAGER = "trimtab"
@@ -15,6 +17,7 @@ LABEL_ATTEMPT = "trimtab.dev/attempt"
 LABEL_MODEL = "trimtab.dev/model"
 LABEL_DEPLOYMENT = "trimtab.dev/deployment"
 LABEL_REVISION = "trimtab.dev/revision"
+LABEL_TRIGGER = "trimtab.dev/trigger"
 
 ANNOTATION_INTENT_HASH = "trimtab.dev/intent-hash"
 
@@ -26,6 +29,7 @@ CONTAINER_PUBLISH = "publish"
 CONTAINER_SERVER = "server"
 
 KEY_HIGH_WATER = "highWater"
+KEY_RETRAINS = "retrains"
 KEY_EVIDENCE = "evidence"
 KEY_TURN = "turn"
 
@@ -48,6 +52,17 @@ def model_config_map(model: str) -> str:
 def evidence_config_map(deployment: str) -> str:
     """The ConfigMap in which the evidence of a running rollout survives the operator."""
     return f"{deployment}-deployment-evidence"
+
+
+def window_config_map(monitor: str) -> str:
+    """The ConfigMap in which a monitor's open window survives the operator."""
+    return f"{monitor}-driftmonitor-evidence"
+
+
+def retrain(model: str, served_digest: str, data: Mapping[str, str]) -> str:
+    """The Experiment that trains a model again: one name for one served version and one state of the data,
+    whoever asks and however often."""
+    return f"{model}-r-{short_hash([model, served_digest, dict(data)])}"
 
 
 def reserved_key(experiment_uid: str) -> str:

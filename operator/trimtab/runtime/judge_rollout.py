@@ -17,20 +17,20 @@ from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
 from trimtab.runtime.metrics_watch import MetricsWatch
+from trimtab.runtime.targets import Targets, port_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
-from trimtab_runtime.contract.page import PageReader
 from trimtab_runtime.contract.profile import Profile
-
-READERS_LIMIT = 1000
 
 
 class RolloutJudge:
-    def __init__(self, book: EvidenceBook, watch: MetricsWatch, registry: RegistrySource) -> None:
+    def __init__(
+        self, book: EvidenceBook, watch: MetricsWatch, registry: RegistrySource, targets: Targets
+    ) -> None:
         self._book = book
         self._watch = watch
         self._registry = registry
-        self._readers: dict[str, PageReader] = {}
+        self._targets = targets
 
     async def judged(
         self, deployment: Deployment, observed: DeploymentObserved, now: datetime
@@ -40,7 +40,7 @@ class RolloutJudge:
         key = ObjectKey(DEPLOYMENT.id, observed.namespace, observed.name)
         if status.candidate is None or status.stable is None or status.abort is not None:
             self._book.close(observed.uid)
-            self._watch.forget(key)
+            self._watch.forget(key, key)
             return observed
         try:
             await self._book.read(deployment, status.candidate, now)
@@ -74,18 +74,16 @@ class RolloutJudge:
         """
         pods = {name: _pods(observed, side) for name, side in sides.items()}
         targets = [
-            Target(
-                pod.uid,
-                pod.name,
-                pod.ip,
-                _port(observed, sides[name]),
-                self._reader(sides[name], artifacts[name]),
-            )
+            target
             for name, members in pods.items()
-            for pod in members
-            if pod.ready and not pod.deleting and pod.ip
+            for target in self._targets.of(
+                [pod for pod in members if pod.ready and not pod.deleting],
+                digest=sides[name].digest,
+                artifact=artifacts[name],
+                port=port_of(observed.records, observed.workloads, sides[name].revision),
+            )
         ]
-        round_ = self._watch.latest(key, targets)
+        round_ = self._watch.latest(key, key, targets)
         step = observed.status.step.index if observed.status.step else 0
         problem = _problem(round_.failures if round_ else {}, targets)
         evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
@@ -100,19 +98,6 @@ class RolloutJudge:
         if version is None or not version.profile_digest:
             return None
         return await self._registry.artifact(version.repository, side.digest)
-
-    def _reader(self, side: Side, artifact: Artifact | Problem | None) -> PageReader:
-        """One reader per version: it knows the shape of the version's pages."""
-        profile, digest = (
-            (artifact.profile, artifact.profile_digest) if isinstance(artifact, Artifact) else (None, "")
-        )
-        name = f"{side.digest}/{digest}"
-        reader = self._readers.get(name)
-        if reader is None:
-            if len(self._readers) >= READERS_LIMIT:
-                self._readers.clear()
-            reader = self._readers[name] = PageReader(side.digest, digest, profile)
-        return reader
 
 
 def _problem(failures: Mapping[str, str], targets: list[Target]) -> str:
@@ -137,13 +122,6 @@ def _profiles(artifacts: Mapping[SideName, Artifact | Problem | None]) -> Profil
 def _pods(observed: DeploymentObserved, side: Side) -> tuple[PodObserved, ...]:
     workload = observed.workloads.get(side.revision)
     return workload.pods if workload else ()
-
-
-def _port(observed: DeploymentObserved, side: Side) -> int:
-    """The port of the revision's frozen template; of its workload, if somebody deleted the record."""
-    record = observed.records.get(side.revision)
-    template = record.template if record else observed.workloads[side.revision].body["spec"]["template"]
-    return int(template["spec"]["containers"][0]["ports"][0]["containerPort"])
 
 
 def _version(observed: DeploymentObserved, side: Side) -> VersionObserved | None:

@@ -44,6 +44,24 @@ class Metrics:
         self.phase_objects = Gauge(
             "trimtab_objects", "Objects by kind and phase.", ("kind", "phase"), registry=self.registry
         )
+        self.drift_signals = Gauge(
+            "trimtab_drift_signals",
+            "Drift monitors by signal and what their last window says of it.",
+            ("signal", "verdict"),
+            registry=self.registry,
+        )
+        self.drift_decisions = Gauge(
+            "trimtab_drift_decisions",
+            "Drift monitors by their open decision.",
+            ("action", "state"),
+            registry=self.registry,
+        )
+        self.retrain_budget = Gauge(
+            "trimtab_retrain_budget",
+            "Retrainings of the last 24 hours (used) and how many may be (allowed), over all monitors.",
+            ("part",),
+            registry=self.registry,
+        )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         self.api_requests.labels(verb, resource, code).inc()

@@ -1,6 +1,7 @@
-"""Scrapes the pods of every Deployment that has a candidate, once per interval, and keeps the last round.
+"""Scrapes the pods of every Deployment that somebody asks about, and keeps the last round of each.
 
-One round serves every reader of a Deployment. The reconcile that follows takes it; nothing is decided here.
+One round serves every reader of a Deployment: its canary, and its drift monitors. Rounds come once per
+interval, and when a reader's window closes. The reconciles that follow take it; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -15,27 +16,41 @@ from trimtab.model.kinds import ObjectKey
 from trimtab.sources.scrape import Scraper, Target
 from trimtab_runtime.contract.page import ServerPage
 
+SHORTEST_PAUSE_SECONDS = 0.05
+
 
 @dataclass
 class Round:
-    """The newest scrape of one Deployment's pods, and the pages of the round before it."""
+    """The newest scrape of one Deployment's pods. ``targets``: the uids of those that were asked."""
 
     number: int
     at: datetime
     pages: Mapping[str, ServerPage]
     failures: Mapping[str, str]
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Reader:
+    targets: Sequence[Target]
+    due: datetime | None
+    asked_at: float
 
 
 @dataclass
 class _Watch:
-    targets: Sequence[Target]
-    wanted_at: float
+    readers: dict[ObjectKey, _Reader] = field(default_factory=dict)
     last: Round | None = None
-    running: bool = field(default=False)
+    started_at: float = float("-inf")
+
+    @property
+    def targets(self) -> list[Target]:
+        """Every pod that a reader asks for, once."""
+        return list({t.uid: t for reader in self.readers.values() for t in reader.targets}.values())
 
 
 class MetricsWatch:
-    """Keys are added by asking for a round; a key that nobody asks for any more is dropped."""
+    """Deployments are added by asking for a round; one that nobody asks for any more is dropped."""
 
     def __init__(
         self, scraper: Scraper, interval_seconds: float, notify: Callable[[ObjectKey], None]
@@ -46,39 +61,68 @@ class MetricsWatch:
         self._watches: dict[ObjectKey, _Watch] = {}
         self._wake = asyncio.Event()
 
-    def latest(self, key: ObjectKey, targets: Sequence[Target]) -> Round | None:
-        """The newest round of the key; its pods are scraped from now on, those of ``targets`` next time."""
-        watch = self._watches.get(key)
-        if watch is None:
-            self._watches[key] = _Watch(targets, time.monotonic())
+    def latest(
+        self,
+        deployment: ObjectKey,
+        reader: ObjectKey,
+        targets: Sequence[Target],
+        *,
+        due: datetime | None = None,
+    ) -> Round | None:
+        """The newest round of the Deployment; its pods are scraped from now on, those of ``targets`` next
+        time. ``due``: when the reader needs one besides those of every interval."""
+        watch = self._watches.setdefault(deployment, _Watch())
+        known = watch.readers.get(reader)
+        watch.readers[reader] = _Reader(targets, due, time.monotonic())
+        if known is None or known.due != due:
             self._wake.set()
-            return None
-        watch.targets, watch.wanted_at = targets, time.monotonic()
         return watch.last
 
-    def forget(self, key: ObjectKey) -> None:
-        self._watches.pop(key, None)
+    def forget(self, deployment: ObjectKey, reader: ObjectKey) -> None:
+        """The reader needs no more rounds."""
+        watch = self._watches.get(deployment)
+        if watch is not None and reader in watch.readers:
+            del watch.readers[reader]
+            if not watch.readers:
+                del self._watches[deployment]
 
     async def run(self) -> None:
         """Rounds for ever; a Deployment's pods are scraped together, so both sides see the same interval."""
         while True:
-            started = time.monotonic()
-            await asyncio.gather(*(self._round(key, watch) for key, watch in list(self._watches.items())))
-            self._drop_unwanted()
-            pause = self._interval_seconds - (time.monotonic() - started)
             self._wake.clear()
+            now = time.monotonic()
+            due = [watch for watch in self._watches.values() if self._next(watch) <= now]
+            await asyncio.gather(*(self._round(watch) for watch in due))
+            self._drop_unwanted()
+            times = [self._next(watch) for watch in self._watches.values()]
+            pause = min(times, default=now + self._interval_seconds) - time.monotonic()
             try:
-                await asyncio.wait_for(self._wake.wait(), max(0.05, pause))
+                await asyncio.wait_for(self._wake.wait(), max(SHORTEST_PAUSE_SECONDS, pause))
             except TimeoutError:
                 continue
 
-    async def _round(self, key: ObjectKey, watch: _Watch) -> None:
-        scraped = await self._scraper.scrape(watch.targets)
+    def _next(self, watch: _Watch) -> float:
+        """When the watch's next round is due, on the monotonic clock."""
+        regular = watch.started_at + self._interval_seconds
+        last = watch.last.at if watch.last else None
+        boundaries = [r.due for r in watch.readers.values() if r.due and (last is None or r.due > last)]
+        if not boundaries:
+            return regular
+        return min(regular, time.monotonic() + (min(boundaries) - datetime.now(UTC)).total_seconds())
+
+    async def _round(self, watch: _Watch) -> None:
+        watch.started_at = time.monotonic()
+        targets = watch.targets
+        scraped = await self._scraper.scrape(targets)
         number = watch.last.number + 1 if watch.last else 1
-        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures)
-        self._notify(key)
+        asked = frozenset(target.uid for target in targets)
+        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures, asked)
+        for reader in list(watch.readers):
+            self._notify(reader)
 
     def _drop_unwanted(self) -> None:
         limit = time.monotonic() - 10 * self._interval_seconds - 60
-        for key in [key for key, watch in self._watches.items() if watch.wanted_at < limit]:
-            del self._watches[key]
+        for deployment, watch in list(self._watches.items()):
+            for reader, asked in list(watch.readers.items()):
+                if asked.asked_at < limit:
+                    self.forget(deployment, reader)

@@ -18,8 +18,9 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
+from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import handlers
+from trimtab.runtime.drift_metrics import show_monitors
 from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop, beat_forever
@@ -162,7 +163,8 @@ class Operator:
         self._metrics.queue_depth.set(self._queue.depth)
         self._metrics.queue_oldest_seconds.set(self._queue.oldest_age_seconds)
         self._metrics.phase_objects.clear()
-        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT):
+        show_monitors(self._metrics, self._cache.of(DRIFT_MONITOR))
+        for kind in (EXPERIMENT, MODEL_VERSION, DEPLOYMENT, DRIFT_MONITOR):
             phases = Counter(obj.get("status", {}).get("phase", "") for obj in self._cache.of(kind))
             for phase, count in phases.items():
                 self._metrics.phase_objects.labels(kind.id, phase or "None").set(count)

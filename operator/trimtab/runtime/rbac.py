@@ -16,6 +16,7 @@ from trimtab.model.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
+    DRIFT_MONITOR,
     ENDPOINT_SLICE,
     EVENT,
     EXPERIMENT,
@@ -64,9 +65,10 @@ IN_WATCHED_NAMESPACES = (
     Grant(
         EXPERIMENT,
         {
-            "get": "an Experiment is read live before its version is approved",
-            "list": _CACHE,
+            "get": "read live before its version is approved, and before it is copied for a retraining",
+            "list": f"{_CACHE}; retrainings of a model are listed live before another one",
             "watch": _CACHE,
+            "create": "a retraining that a DriftMonitor decided, within its limits",
         },
     ),
     Grant(EXPERIMENT, {"update": "status, guarded by resourceVersion"}, subresource="status"),
@@ -99,6 +101,12 @@ IN_WATCHED_NAMESPACES = (
         after_failure=frozenset({"get"}),
     ),
     Grant(DEPLOYMENT, {"update": "status, guarded by resourceVersion"}, subresource="status"),
+    Grant(
+        DRIFT_MONITOR,
+        {"get": _UNKNOWN, "list": _CACHE, "watch": _CACHE},
+        after_failure=frozenset({"get"}),
+    ),
+    Grant(DRIFT_MONITOR, {"update": "status, guarded by resourceVersion"}, subresource="status"),
     Grant(
         CONTROLLER_REVISION,
         {
@@ -137,10 +145,10 @@ IN_WATCHED_NAMESPACES = (
     Grant(
         CONFIG_MAP,
         {
-            "get": "the version numbers of a model are read live",
-            "create": "the first version number of a model",
-            "update": "every further number, guarded by resourceVersion",
-            "patch": "server-side apply of a rollout's evidence",
+            "get": "the version numbers and retrainings of a model are read live",
+            "create": "the first version number, or the first retraining, of a model",
+            "update": "every further one, guarded by resourceVersion",
+            "patch": "server-side apply of a rollout's evidence, and of a monitor's open window",
         },
     ),
     Grant(EVENT, {"create": "one per line of an object's history"}),

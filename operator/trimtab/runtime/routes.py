@@ -10,6 +10,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.model.kinds import (
     CONTROLLER_REVISION,
     DEPLOYMENT,
+    DRIFT_MONITOR,
     ENDPOINT_SLICE,
     EXPERIMENT,
     JOB,
@@ -21,7 +22,13 @@ from trimtab.model.kinds import (
     Kind,
     ObjectKey,
 )
-from trimtab.model.names import LABEL_DEPLOYMENT, LABEL_EXPERIMENT, LABEL_MANAGED_BY, MANAGED_BY
+from trimtab.model.names import (
+    LABEL_DEPLOYMENT,
+    LABEL_EXPERIMENT,
+    LABEL_MANAGED_BY,
+    LABEL_TRIGGER,
+    MANAGED_BY,
+)
 
 Object = Mapping[str, Any]
 
@@ -38,8 +45,11 @@ class Watched:
 
 
 def _experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
-    """Itself, and the version that waits for this Experiment to name it."""
+    """Itself, the version that waits for this Experiment to name it, and the monitor that made it."""
     meta = obj["metadata"]
+    monitor = meta.get("labels", {}).get(LABEL_TRIGGER)
+    if monitor:
+        yield ObjectKey(DRIFT_MONITOR.id, meta["namespace"], monitor)
     yield ObjectKey(EXPERIMENT.id, meta["namespace"], meta["name"])
     version = obj.get("status", {}).get("result", {}).get("modelVersion")
     if version:
@@ -59,11 +69,19 @@ def _model_version(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
 
 
 def _deployment(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
-    """Itself, and the versions of its model: their serving record is derived from Deployments."""
+    """Itself, the monitors that watch it, and the versions of its model: their serving record is derived
+    from Deployments."""
     meta = obj["metadata"]
     yield ObjectKey(DEPLOYMENT.id, meta["namespace"], meta["name"])
+    for monitor in cache.of_namespace(DRIFT_MONITOR, meta["namespace"]):
+        if monitor["spec"]["deploymentRef"]["name"] == meta["name"]:
+            yield ObjectKey(DRIFT_MONITOR.id, meta["namespace"], monitor["metadata"]["name"])
     for version in cache.of_model(MODEL_VERSION, meta["namespace"], obj["spec"]["model"]["name"]):
         yield ObjectKey(MODEL_VERSION.id, meta["namespace"], version["metadata"]["name"])
+
+
+def _drift_monitor(obj: Object, _: Cache) -> Iterable[ObjectKey]:
+    yield ObjectKey(DRIFT_MONITOR.id, obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
 def _child(obj: Object, _: Cache) -> Iterable[ObjectKey]:
@@ -86,4 +104,5 @@ WATCHED = (
     Watched(POD, OURS, _child),
     Watched(EXPERIMENT, "", _experiment),
     Watched(DEPLOYMENT, "", _deployment),
+    Watched(DRIFT_MONITOR, "", _drift_monitor),
 )

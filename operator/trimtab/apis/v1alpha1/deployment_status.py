@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from trimtab.apis.markers import list_map
 from trimtab.apis.v1alpha1.meta import (
+    ActionStatus,
     Conditions,
     Digest,
     History,
@@ -107,21 +108,6 @@ class Quarantine(StatusModel):
     """Why, with the numbers that decided it."""
     at: Time
     """When."""
-
-
-class ActionStatus(StatusModel):
-    """The last action of a person that was read from the annotation."""
-
-    token: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    """The action's token: the same token is carried out once."""
-    action: Annotated[str, StringConstraints(max_length=32)]
-    """promote or abort."""
-    by: Annotated[str, StringConstraints(max_length=256)] = ""
-    """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
-    outcome: Literal["Done", "StaleAction"]
-    """Done, or StaleAction: it names another revision or step."""
-    at: Time
-    """When it was read."""
 
 
 class DeploymentStatus(StatusModel):

@@ -19,6 +19,7 @@ from trimtab.apis.v1alpha1.meta import (
 )
 from trimtab.apis.v1alpha1.search import Budget, Objective, Search
 from trimtab.apis.v1alpha1.trial import TrialTemplate
+from trimtab.apis.v1alpha1.trigger import Trigger
 
 Parameters = Annotated[dict[str, ShortText], Field(max_length=64), MEMBER_KEYS]
 
@@ -85,7 +86,7 @@ class ExperimentSpec(SpecModel):
 
     rules: ClassVar = (
         *_fixed("model", "dataContract", "data", "objective", "trial", "evaluation"),
-        *_fixed_if_given("seed", "code", "parameters", "search"),
+        *_fixed_if_given("seed", "code", "parameters", "search", "trigger"),
         _rising("maxTrials", 1),
         _rising("parallelTrials", 1),
         _rising("maxFailedTrials", 0),
@@ -107,6 +108,8 @@ class ExperimentSpec(SpecModel):
     seed: Annotated[int, Field(ge=0, le=2147483647)] = 0
     """Seed of the search, and handed to every trial in `/trimtab/in/trial.json`."""
     code: CodeReference | None = None
+    trigger: Trigger | None = None
+    """Who started it, copied into the ModelVersion's lineage. Absent: a person or a pipeline."""
     data_contract: DataContract
     data: DataSources
     """The data: train and validation at least once each, evaluation and reference exactly once. Tags are

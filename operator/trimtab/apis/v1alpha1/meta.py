@@ -203,6 +203,21 @@ class Condition(StatusModel):
 Conditions = Annotated[tuple[Condition, ...], Field(max_length=8), list_map("type")]
 
 
+class ActionStatus(StatusModel):
+    """The last action of a person that was read from the annotation."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    """The action's token: the same token is carried out once."""
+    action: Annotated[str, StringConstraints(max_length=32)]
+    """promote, abort or approve."""
+    by: Annotated[str, StringConstraints(max_length=256)] = ""
+    """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
+    outcome: Literal["Done", "StaleAction"]
+    """Done, or StaleAction: what it names is not what there is now."""
+    at: Time
+    """When it was read."""
+
+
 class HistoryEntry(StatusModel):
     """One transition that will not be undone, with its evidence; Events are derived from these."""
 

@@ -25,6 +25,7 @@ from trimtab.apis.v1alpha1.meta import (
     StatusModel,
     Uid,
 )
+from trimtab.apis.v1alpha1.trigger import Trigger
 
 AllParameters = Annotated[dict[str, ShortText], Field(max_length=84), MEMBER_KEYS]
 """The fixed and the searched ones together."""
@@ -97,13 +98,6 @@ class ExperimentReference(SpecModel):
     """Its name."""
     uid: Uid
     """Its uid: another Experiment of the same name is another one."""
-
-
-class Trigger(SpecModel):
-    """Who started the Experiment."""
-
-    kind: Literal["User"]
-    """User: a person or a pipeline applied it."""
 
 
 class Lineage(SpecModel):

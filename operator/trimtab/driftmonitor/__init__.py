@@ -1,0 +1,1 @@
+"""DriftMonitor, pure: what was observed -> what is to be done."""

@@ -1,0 +1,113 @@
+"""Reads a Deployment's revisions from the cache: frozen records, workloads, pods, and who has traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from trimtab.cluster.cache import Cache
+from trimtab.deployment.observed import PodObserved, PodTrouble, RevisionRecord, WorkloadObserved
+from trimtab.deployment.reasons import Reason
+from trimtab.deployment.revision import parse_record
+from trimtab.model.clock import parse_time
+from trimtab.model.kinds import CONTROLLER_REVISION, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, WORKLOAD
+from trimtab.model.names import LABEL_REVISION
+from trimtab.runtime.observe_pods import container_statuses, reported, waiting
+
+Object = dict[str, Any]
+
+
+def records_of(cache: Cache, uid: str) -> dict[str, RevisionRecord]:
+    """What the ControllerRevisions of a Deployment have frozen, by revision."""
+    records = map(parse_record, cache.owned_by(uid, CONTROLLER_REVISION))
+    return {record.revision: record for record in records}
+
+
+def service_of(cache: Cache, uid: str) -> Object | None:
+    """The front Service of a Deployment."""
+    return next(iter(cache.owned_by(uid, SERVICE)), None)
+
+
+def workloads_of(cache: Cache, uid: str) -> dict[str, WorkloadObserved]:
+    """The workloads of a Deployment with their pods, by revision."""
+    ready = _ready_endpoints(cache, service_of(cache, uid))
+    bodies = cache.owned_by(uid, WORKLOAD)
+    workloads = (_workload(body, _pods_of(cache, body["metadata"]["uid"]), ready) for body in bodies)
+    return {workload.revision: workload for workload in workloads}
+
+
+def _ready_endpoints(cache: Cache, service: Object | None) -> frozenset[str]:
+    """uids of the pods that the front Service sends requests to."""
+    if service is None:
+        return frozenset()
+    slices = cache.owned_by(service["metadata"]["uid"], ENDPOINT_SLICE)
+    return frozenset(
+        endpoint["targetRef"]["uid"]
+        for slice_ in slices
+        for endpoint in slice_.get("endpoints") or ()
+        if endpoint.get("conditions", {}).get("ready") and "targetRef" in endpoint
+    )
+
+
+def _pods_of(cache: Cache, workload_uid: str) -> list[Object]:
+    """Pods whose controller chain ends in the workload: nobody else's pod can pass for one of ours."""
+    return [
+        pod
+        for replica_set in cache.owned_by(workload_uid, REPLICA_SET)
+        for pod in cache.owned_by(replica_set["metadata"]["uid"], POD)
+    ]
+
+
+def _workload(body: Object, pods: list[Object], ready: frozenset[str]) -> WorkloadObserved:
+    spec, status, meta = body["spec"], body.get("status", {}), body["metadata"]
+    replicas = spec.get("replicas", 1)
+    return WorkloadObserved(
+        revision=meta["labels"][LABEL_REVISION],
+        body=body,
+        replicas=replicas,
+        ready_replicas=status.get("readyReplicas", 0),
+        settled=status.get("observedGeneration", 0) >= meta["generation"],
+        deleting="deletionTimestamp" in meta,
+        pods=tuple(_pod(pod, ready) for pod in pods),
+    )
+
+
+def _pod(pod: Object, ready: frozenset[str]) -> PodObserved:
+    meta, status = pod["metadata"], pod.get("status", {})
+    is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+    return PodObserved(
+        name=meta["name"],
+        uid=meta["uid"],
+        ip=status.get("podIP", ""),
+        ready=is_ready,
+        deleting="deletionTimestamp" in meta,
+        serving=meta["uid"] in ready,
+        trouble=None if is_ready else _trouble(pod),
+        restarts=sum(s.get("restartCount", 0) for s in status.get("containerStatuses", ())),
+        not_ready_since=_not_ready_since(status),
+    )
+
+
+def _not_ready_since(status: Mapping[str, Any]) -> datetime | None:
+    """Since when the pod is not ready; None while it is."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return parse_time(condition["lastTransitionTime"])
+    return None
+
+
+def _trouble(pod: Object) -> PodTrouble | None:
+    """What a container reported before it failed says more than that it will be restarted."""
+    for status in container_statuses(pod):
+        for state in (status.get("state", {}), status.get("lastState", {})):
+            terminated = state.get("terminated", {})
+            own = reported(terminated)
+            if own is not None:
+                return PodTrouble(Reason.CONTAINER_FAILED, f"container {status['name']}: {own[0]}: {own[1]}")
+            if terminated.get("exitCode", 0) != 0:
+                reason = terminated.get("reason", "Error")
+                text = f"container {status['name']} exited with {terminated['exitCode']} ({reason})"
+                return PodTrouble(Reason.CONTAINER_FAILED, text)
+    found = waiting(pod)
+    return PodTrouble(str(found[0]), found[1]) if found else None
