@@ -39,11 +39,10 @@ class ModelServer:
         self._port = config.port
         self._digest = config.digest
         self._clients = clients if profile else None
-        shape = PageShape.of(config.digest, profile, FEATURES)
+        inputs = tuple(sorted(profile.features)) if profile else FEATURES
+        shape = PageShape.of(config.digest, profile, inputs)
         digest, began = config.profile_digest, time.time()
-        self._counters = Counters(
-            shape, profile, shape.fields, profile_digest=digest, start_time_seconds=began
-        )
+        self._counters = Counters(shape, profile, inputs, profile_digest=digest, start_time_seconds=began)
 
     async def start(self) -> None:
         """Listens on an address of its own from now on."""
