@@ -31,7 +31,6 @@ from trimtab.driftmonitor.outcome import Outcome, finish
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.signals import Signal
 from trimtab.driftmonitor.state import state_of, watched_signals
-from trimtab.driftmonitor.windows import grace_seconds
 from trimtab.model import actions, names
 from trimtab.model.actions import Action
 from trimtab.model.clock import after, stamp
@@ -77,10 +76,7 @@ def _same(observed: DriftMonitorObserved) -> Outcome:
 
 
 def _outcome(observed: DriftMonitorObserved, status: DriftMonitorStatus) -> Outcome:
-    """Comes back when the open window is overdue, should no round of scrapes come before."""
-    window = observed.window
-    wake = after(window.end, grace_seconds(window.seconds) + 0.5) if window else None
-    return Outcome(status, state_of(status, observed.spec), wake_at=wake)
+    return Outcome(status, state_of(status, observed.spec))
 
 
 def _without_reference(observed: DriftMonitorObserved, reason: Unjudgeable, now: datetime) -> Outcome:

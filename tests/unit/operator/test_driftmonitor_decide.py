@@ -339,7 +339,7 @@ def test_the_experiment_is_a_copy_on_pinned_data() -> None:
         "namespace": "ml",
         "labels": {"trimtab.dev/model": "churn", "trimtab.dev/trigger": "churn"},
     }
-    made, first = create.body["spec"], template().spec.to_wire()
+    made, first = create.body["spec"], template().wire
     assert made["trigger"] == {"kind": "DriftMonitor", "name": "churn", "decision": "d-1"}
     assert {s["name"]: s["uri"] for s in made["data"]} == {
         name: f"oci://registry.example/churn/{name}:current@{NEW_DATA[name]}" for name in NEW_DATA
