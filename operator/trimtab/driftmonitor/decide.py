@@ -195,7 +195,7 @@ def _start(
     asked = choice.ask(observed, world, decision.id, broken=broken, now=now)
     if not isinstance(world.ledger, Ledger) or not isinstance(world.template, Template):
         raise AssertionError("the limits refuse a retraining without ledger or template")
-    if asked.own is not None:
+    if asked.own is not None and asked.is_reserved:
         return replace(weighed, children=(build.experiment(observed, world.template, asked.own),))
     if isinstance(asked.data, Problem):
         raise AssertionError("the limits refuse a retraining without data")

@@ -349,6 +349,17 @@ def test_the_experiment_is_a_copy_on_pinned_data() -> None:
     }
 
 
+def test_an_entry_of_long_ago_is_asked_for_again() -> None:
+    """An Experiment counts for the day on which it is made, not for the one on which it was decided."""
+    old = entry(at=NOW - timedelta(hours=26))
+    (write,) = decide(approved(in_world=world(ledger=ledger(old))), NOW).children
+    assert isinstance(write, Replace)
+    assert read(write.body).entries == (replace(old, at=NOW),)
+    others = (replace(OLD, name="churn-r-5555555555"), replace(OLD, name="churn-r-6666666666"))
+    plan = decide(approved(in_world=world(ledger=ledger(old, *others))), NOW)
+    assert decision_of(plan) == ("Retrain", "Suppressed", "BudgetSpent")
+
+
 def test_what_exists_is_reported() -> None:
     held = world(ledger=ledger(entry()), made=RetrainObserved(RETRAIN, NOW, final=False))
     wire = wire_of(decide(approved(in_world=held), NOW))
