@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from tests.harness import deployments
 from tests.harness.api import CONFIG_MAP, DEPLOYMENT, EVENT, condition, wait_until
@@ -9,12 +13,20 @@ from tests.harness.lab import Lab
 from tests.harness.monitors import RATE, Monitors, signal
 from tests.harness.population import SUMMER, WINTER
 
+from trimtab.model.clock import parse_time
+
 SIGNALS = ("FeatureDrift", "PredictionDrift", "DataQuality", "RealisedPerformance")
 
 
 @pytest.fixture
 def monitors(lab: Lab) -> Monitors:
     return Monitors(lab)
+
+
+def events(monitors: Monitors) -> set[str]:
+    """The reasons of the monitor's Events."""
+    found = monitors.api.list(EVENT)
+    return {event["reason"] for event in found if event["involvedObject"]["kind"] == "DriftMonitor"}
 
 
 def test_a_quiet_world_is_healthy(monitors: Monitors) -> None:
@@ -67,8 +79,7 @@ def test_other_inputs_alone_are_an_alert(monitors: Monitors) -> None:
     assert condition(monitor, "DriftDetected")["reason"] == "FeatureDrift"
     assert condition(monitor, "PerformanceDegraded")["status"] == "False"
     assert condition(monitor, "Ready")["status"] == "True", "the monitor does its work"
-    events = [e for e in monitors.api.list(EVENT) if e["involvedObject"]["kind"] == "DriftMonitor"]
-    assert {"Raised", "Alert"} <= {event["reason"] for event in events}
+    wait_until(lambda: {"Raised", "Alert"} <= events(monitors), "the Events")
     monitors.population.now = WINTER
     cleared = monitors.phase("Healthy")
     assert "endedAt" in cleared["status"]["decision"]
@@ -150,13 +161,19 @@ def test_a_restart_keeps_alarms_and_decisions(monitors: Monitors) -> None:
 def test_a_long_window_survives_the_operator(monitors: Monitors) -> None:
     """What was counted before the restart is there; that rows are missing is said."""
     monitors.served()
-    monitors.watch({"spec.window": "40s"})
+    monitors.watch({"spec.window": "70s"})
     name = "flights-driftmonitor-evidence"
-    monitors.api.wait(CONFIG_MAP, name, lambda c: "window" in c["data"], seconds=90)
-    owner = monitors.api.get(CONFIG_MAP, name)["metadata"]["ownerReferences"][0]
+    stored: dict[str, Any] = {}
+
+    def is_worth_a_restart(config_map: dict[str, Any]) -> bool:
+        stored.update(json.loads(config_map["data"]["window"]))
+        return (parse_time(stored["end"]) - datetime.now(UTC)).total_seconds() > 25
+
+    config_map = monitors.api.wait(CONFIG_MAP, name, is_worth_a_restart, seconds=150)
+    owner = config_map["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["controller"]) == ("DriftMonitor", True)
     monitors.lab.operators[-1].kill()
     monitors.lab.successor(scrapeSeconds=0.5)
-    monitor = monitors.until(lambda m: m["status"].get("window"), seconds=90)
+    monitor = monitors.until(lambda m: m["status"].get("window", {}).get("end") == stored["end"], seconds=90)
     assert monitor["status"]["window"]["completeness"] == "Partial"
-    assert monitor["status"]["window"]["rows"] > 25 * RATE
+    assert monitor["status"]["window"]["rows"] > stored["counts"]["trimtab_rows_total|live"] > 0

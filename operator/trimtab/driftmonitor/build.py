@@ -29,9 +29,8 @@ def experiment(observed: DriftMonitorObserved, template: Template, entry: Entry)
     It belongs to nobody: deleting the monitor must not delete a model's history. Of equal name is only the
     same retraining, so one that another decision has made is looked at again.
     """
-    wire = template.spec.to_wire()
-    wire.pop("suspend", None)
-    spec = wire | {
+    copied = {key: value for key, value in template.wire.items() if key != "suspend"}
+    spec = copied | {
         "data": [_pinned(source, entry.data) for source in template.spec.data],
         "trigger": {"kind": DRIFT_MONITOR.name, "name": observed.name, "decision": entry.decision},
     }

@@ -31,7 +31,6 @@ from trimtab.driftmonitor.outcome import Outcome, finish
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.signals import Signal
 from trimtab.driftmonitor.state import state_of, watched_signals
-from trimtab.driftmonitor.windows import grace_seconds
 from trimtab.model import actions, names
 from trimtab.model.actions import Action
 from trimtab.model.clock import after, stamp
@@ -77,10 +76,7 @@ def _same(observed: DriftMonitorObserved) -> Outcome:
 
 
 def _outcome(observed: DriftMonitorObserved, status: DriftMonitorStatus) -> Outcome:
-    """Comes back when the open window is overdue, should no round of scrapes come before."""
-    window = observed.window
-    wake = after(window.end, grace_seconds(window.seconds) + 0.5) if window else None
-    return Outcome(status, state_of(status, observed.spec), wake_at=wake)
+    return Outcome(status, state_of(status, observed.spec))
 
 
 def _without_reference(observed: DriftMonitorObserved, reason: Unjudgeable, now: datetime) -> Outcome:
@@ -199,7 +195,7 @@ def _start(
     asked = choice.ask(observed, world, decision.id, broken=broken, now=now)
     if not isinstance(world.ledger, Ledger) or not isinstance(world.template, Template):
         raise AssertionError("the limits refuse a retraining without ledger or template")
-    if asked.own is not None:
+    if asked.own is not None and asked.is_reserved:
         return replace(weighed, children=(build.experiment(observed, world.template, asked.own),))
     if isinstance(asked.data, Problem):
         raise AssertionError("the limits refuse a retraining without data")

@@ -62,8 +62,8 @@ class Ledger:
         return max(mine, key=lambda entry: entry.at, default=None)
 
     def with_entry(self, entry: Entry) -> dict[str, str]:
-        """The ConfigMap's data with one more entry."""
-        entries = [*self.entries, entry][-LIMIT:]
+        """The ConfigMap's data with one more entry; one of the same name is replaced."""
+        entries = [*(known for known in self.entries if known.name != entry.name), entry][-LIMIT:]
         text = json.dumps([kept.to_json() for kept in entries], sort_keys=True)
         return {**(self.body or {}).get("data", {}), names.KEY_RETRAINS: text}
 

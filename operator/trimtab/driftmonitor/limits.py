@@ -39,6 +39,12 @@ class Asked:
     now: datetime
 
     @property
+    def is_reserved(self) -> bool:
+        """Whether the place in the budget is ours now. One that was taken long ago is asked for again: an
+        Experiment counts for the day on which it is made."""
+        return self.own is not None and _is_young(self.own, self.now)
+
+    @property
     def data(self) -> Mapping[str, str] | Problem:
         """The digests to train on: those of our entry, else what the tags stand for now."""
         return self.own.data if self.own else self.world.data
@@ -63,7 +69,7 @@ def _objections(asked: Asked) -> Iterator[Objection]:
         yield Objection(Reason.NOTHING_TO_COPY, world.template.message, refused=True)
         return
     yield from _data(asked, world.ledger, world.template)
-    if asked.own is None:
+    if not asked.is_reserved:
         yield from _budget(asked, world.ledger)
 
 
@@ -74,11 +80,14 @@ def _in_flight(asked: Asked, ledger: Ledger) -> Iterator[Objection]:
             yield from _busy(retrain)
     made = {retrain.name for retrain in asked.world.retrains}
     for entry in ledger.entries:
-        young = entry.at > asked.now - timedelta(seconds=RESERVED_SECONDS)
-        if young and entry != asked.own and entry.name not in made:
+        if _is_young(entry, asked.now) and entry != asked.own and entry.name not in made:
             yield Objection(
                 Reason.RETRAIN_IN_FLIGHT, f"DriftMonitor {entry.monitor} is making Experiment {entry.name}"
             )
+
+
+def _is_young(entry: Entry, now: datetime) -> bool:
+    return entry.at > now - timedelta(seconds=RESERVED_SECONDS)
 
 
 def _busy(retrain: RetrainObserved) -> Iterator[Objection]:
@@ -109,7 +118,8 @@ def _data(asked: Asked, ledger: Ledger, template: Template) -> Iterator[Objectio
 
 def _budget(asked: Asked, ledger: Ledger) -> Iterator[Objection]:
     limits = asked.spec.limits
-    budget = budget_of(asked.spec, asked.world, ledger, asked.now)
+    own = asked.own.name if asked.own else ""
+    budget = budget_of(asked.spec, asked.world, ledger, asked.now, without=own)
     if budget.used_today >= limits.max_retrains_per_day:
         used = f"{budget.used_today} of {limits.max_retrains_per_day}"
         text = f"{used} retrainings of {asked.model} were started in the last 24 hours"
@@ -118,9 +128,12 @@ def _budget(asked: Asked, ledger: Ledger) -> Iterator[Objection]:
         yield Objection(Reason.COOLDOWN, f"until {format_time(budget.cooldown_until)}")
 
 
-def budget_of(spec: DriftMonitorSpec, world: RetrainWorld, ledger: Ledger, now: datetime) -> BudgetStatus:
-    """What is used up, over all monitors of the model."""
+def budget_of(
+    spec: DriftMonitorSpec, world: RetrainWorld, ledger: Ledger, now: datetime, *, without: str = ""
+) -> BudgetStatus:
+    """What is used up, over all monitors of the model; ``without``: by others than this Experiment."""
     started = starts(ledger, ((retrain.name, retrain.created) for retrain in world.retrains))
+    started.pop(without, None)
     last = max(started.values(), default=None)
     return BudgetStatus(
         used_today=used_in_a_day(started, now),

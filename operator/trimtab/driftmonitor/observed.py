@@ -54,10 +54,11 @@ class RetrainObserved:
 
 @dataclass(frozen=True)
 class Template:
-    """The Experiment that is copied."""
+    """The Experiment that is copied. ``wire``: its spec as it is stored, without defaults of ours."""
 
     name: str
     spec: ExperimentSpec
+    wire: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

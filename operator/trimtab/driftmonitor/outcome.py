@@ -10,7 +10,9 @@ from trimtab.driftmonitor.judgement import raised_of, summary
 from trimtab.driftmonitor.observed import DriftMonitorObserved
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.signals import Signal
+from trimtab.driftmonitor.windows import grace_seconds
 from trimtab.model import conditions, history
+from trimtab.model.clock import after
 from trimtab.model.conditions import Condition
 from trimtab.model.plan import ChildWrite, Plan
 
@@ -59,8 +61,15 @@ def finish(observed: DriftMonitorObserved, outcome: Outcome, now: datetime) -> P
     return Plan(
         status=wire if wire != observed.status.to_wire() else None,
         children=outcome.children,
-        wake_at=outcome.wake_at,
+        wake_at=outcome.wake_at or _wake_at(observed, now),
     )
+
+
+def _wake_at(observed: DriftMonitorObserved, now: datetime) -> datetime | None:
+    """When the open window is overdue, should no round of scrapes come before; never at once."""
+    window = observed.window
+    overdue = after(window.end, grace_seconds(window.seconds) + 0.5) if window else now
+    return overdue if overdue > now else None
 
 
 def _own_conditions(status: DriftMonitorStatus) -> tuple[Condition, ...]:

@@ -158,7 +158,7 @@ class RetrainObserver:
 
 def _copied(live: Object) -> Template | Problem:
     try:
-        return Template(live["metadata"]["name"], parse(Experiment, live).spec)
+        return Template(live["metadata"]["name"], parse(Experiment, live).spec, live["spec"])
     except Terminal as error:
         return Problem(Reason.NOTHING_TO_COPY, error.message, transient=False)
 

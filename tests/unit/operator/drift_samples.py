@@ -143,7 +143,7 @@ def template(**edits: Any) -> Template:
         for split in DATA
     ]
     wire = samples.spec_wire() | {"data": sources} | edits
-    return Template("churn-first", ExperimentSpec.model_validate(wire))
+    return Template("churn-first", ExperimentSpec.model_validate(wire), wire)
 
 
 def world(**parts: Any) -> RetrainWorld:

@@ -339,7 +339,7 @@ def test_the_experiment_is_a_copy_on_pinned_data() -> None:
         "namespace": "ml",
         "labels": {"trimtab.dev/model": "churn", "trimtab.dev/trigger": "churn"},
     }
-    made, first = create.body["spec"], template().spec.to_wire()
+    made, first = create.body["spec"], template().wire
     assert made["trigger"] == {"kind": "DriftMonitor", "name": "churn", "decision": "d-1"}
     assert {s["name"]: s["uri"] for s in made["data"]} == {
         name: f"oci://registry.example/churn/{name}:current@{NEW_DATA[name]}" for name in NEW_DATA
@@ -347,6 +347,17 @@ def test_the_experiment_is_a_copy_on_pinned_data() -> None:
     assert {k: v for k, v in made.items() if k not in ("data", "trigger")} == {
         k: v for k, v in first.items() if k not in ("data", "suspend")
     }
+
+
+def test_an_entry_of_long_ago_is_asked_for_again() -> None:
+    """An Experiment counts for the day on which it is made, not for the one on which it was decided."""
+    old = entry(at=NOW - timedelta(hours=26))
+    (write,) = decide(approved(in_world=world(ledger=ledger(old))), NOW).children
+    assert isinstance(write, Replace)
+    assert read(write.body).entries == (replace(old, at=NOW),)
+    others = (replace(OLD, name="churn-r-5555555555"), replace(OLD, name="churn-r-6666666666"))
+    plan = decide(approved(in_world=world(ledger=ledger(old, *others))), NOW)
+    assert decision_of(plan) == ("Retrain", "Suppressed", "BudgetSpent")
 
 
 def test_what_exists_is_reported() -> None:
