@@ -21,11 +21,10 @@ import numpy as np
 from flights.counting import Counted, Rows, Version, learn, rows_of
 from flights.data import Part, Variant, days, late_share, select, splits
 from flights.living import CANARY_ROWS, WINDOW_ROWS, WINDOWS, Lived, Looks, judge, live, look
-from flights.source import FEATURES, Flight, data_folder, read_flights
+from flights.source import FEATURES, STEADY, Flight, data_folder, read_flights
 from trimtab_runtime.comparison import compare
 from trimtab_runtime.contract.message import Comparison
 
-NEVER = ("carrier", "origin", "dest", "distance", "hour")
 PROTOTYPE_PSI = {"temp": "6.5", "dewp": "6.3", "pressure": "0.6"}
 ROTATIONS = 5
 CLEAN_LOOKS = WINDOWS - 2  # each look may be wrong with probability alpha / looks = 0.0025
@@ -137,10 +136,10 @@ def _july(lived: Lived) -> Iterator[Line]:
     yield Line("v1, July windows with drift, temp and dewp first", _of(lived.drifted), "", furthest)
     for name in sorted(FEATURES, key=lambda feature: -lived.mean_psi(feature)):
         known = {"temp": "6.5", "dewp": "6.3", "pressure": "0.6"}.get(
-            name, "0 of 200" if name in NEVER else ""
+            name, "0 of 200" if name in STEADY else ""
         )
         ours = f"{_of(lived.flagged[name])}, psiAdjusted {lived.mean_psi(name):.2f}"
-        yield Line(f"... {name} flagged", ours, known, lived.flagged[name] == 0 if name in NEVER else None)
+        yield Line(f"... {name} flagged", ours, known, lived.flagged[name] == 0 if name in STEADY else None)
     yield Line("... with drift of the score", _of(lived.score_drifted), "")
     yield from _performance(lived, raised=True)
     yield Line("... log loss per window", lived.log_loss, "0.610 ± 0.019")
