@@ -8,7 +8,7 @@ from flights.demo import manifests, thresholds
 from trimtab.apis.crd import KINDS
 
 MODELS = {kind.name: kind.model for kind in KINDS}
-NAMES = ("experiment-winter", "deployment", "driftmonitor")
+NAMES = ("experiment-winter", "deployment")
 
 
 @pytest.mark.parametrize("name", NAMES)
