@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +42,11 @@ class Clients:
 
 
 @contextmanager
-def clients(report: Report, url: str, model: str, *, split_seed: int, seed: int) -> Iterator[Clients]:
+def clients(
+    report: Report, url: str, model: str, *, seasons: Iterable[str], split_seed: int, seed: int
+) -> Iterator[Clients]:
     """Winter's clients, until the block ends. What they sent is in the report, whatever happens."""
-    pools = {season: write_pool(season, split_seed) for season in ("winter", "july")}
+    pools = {season: write_pool(season, split_seed) for season in seasons}
     with traffic(url, model, pools["winter"], rate=RATE_PER_SECOND, seed=seed) as (running, _):
         report.say(
             f"clients send {RATE_PER_SECOND} requests per second to {url}, a new connection for each, drawn "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,6 @@ def prepare(report: Report) -> Ground:
     return ground
 
 
-def manifest_path(name: str) -> Path:
-    """Where the manifests that the demo applies can be read."""
-    return FOLDER / f"{name}.yaml"
+def manifest_path(document: Mapping[str, Any]) -> Path:
+    """Where a manifest that the demo applies can be read."""
+    return FOLDER / f"{document['kind'].lower()}-{document['metadata']['name']}.yaml"

@@ -41,7 +41,7 @@ def publish_season(
 
 def apply(report: Report, ground: Ground, document: Mapping[str, Any]) -> None:
     """`kubectl apply` of an object, from a file that can be read."""
-    path = manifest_path(document["metadata"]["name"])
+    path = manifest_path(document)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(dict(document), sort_keys=False))
     ground.kubectl("apply", "--namespace", ground.namespace, "-f", path)

@@ -53,8 +53,10 @@ class Story:
     def tell(self) -> None:
         """From an empty namespace to a retrained model in production."""
         self.first_version()
-        url = self.served.url
-        with clients(self.report, url, MODEL, split_seed=self.seeds.split, seed=self.seeds.traffic) as guests:
+        seeds, seasons = self.seeds, ("winter", "july")
+        with clients(
+            self.report, self.served.url, MODEL, seasons=seasons, split_seed=seeds.split, seed=seeds.traffic
+        ) as guests:
             if MONITORED:
                 self.winter_is_healthy(guests)
             self.celsius_is_caught(guests)
