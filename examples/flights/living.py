@@ -15,12 +15,12 @@ from trimtab.stats.persistence import Mark, Persistence, PersistenceRule, advanc
 from trimtab.stats.quality import judge_quality
 from trimtab.stats.skew import LookLimits, SideTable, SkewOutcome, SkewTable, look_at_skew
 
-WINDOWS, WINDOW_ROWS, CANARY_ROWS = 200, 600, 300
+WINDOWS, WINDOW_ROWS, CANARY_ROWS = 200, 600, 600
 LIMITS = DriftLimits(fdr=0.01, floor=0.1)
 # As deployment.yaml: alpha 0.05 over two metrics that abort, one analyze step.
 LOOK = LookLimits(alpha=0.025, looks=1, samples=CANARY_ROWS, floor=0.1)
 TWO_OF_THREE = PersistenceRule(raise_windows=2, of_windows=3)
-MAX_QUALITY_INCREASE, MAX_LOG_LOSS_INCREASE = 0.05, 0.05
+MAX_QUALITY_INCREASE, MAX_LOG_LOSS_INCREASE = 0.1, 0.05
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Looks:
 
 
 def look(candidate: Version, stable: Version, pool: Rows, *, count: int = WINDOWS, seed: int = 1) -> Looks:
-    """trainServeSkew on 300 rows each, answered by candidate and stable in the same window."""
+    """trainServeSkew on 600 rows each, answered by candidate and stable in the same window."""
     ours, theirs, looks = Counted(candidate, pool), Counted(stable, pool), Looks()
     for window in windows(len(pool), size=2 * CANARY_ROWS, count=count, seed=seed):
         here, there = _all_sides(ours, window[:CANARY_ROWS]), _all_sides(theirs, window[CANARY_ROWS:])

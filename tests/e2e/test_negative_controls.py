@@ -96,7 +96,7 @@ def test_what_is_no_reason_to_retrain_and_what_is_not_promoted(flow: Flow) -> No
     ) as guests:
         flow.watched.healthy(f"{MODEL}-v1", WINDOWS_SECONDS)
         september_drifts_and_is_alerted_only(flow, guests)
-        july_with_unchanged_data_is_refused(flow, guests)
+        july_with_unchanged_data_is_not_retrained(flow, guests)
         july_with_shuffled_labels_fails_its_gate(flow)
         a_sound_version_is_promoted(flow, guests)
         guests.none_failed("the end")
@@ -117,10 +117,10 @@ def september_drifts_and_is_alerted_only(flow: Flow, guests: Clients) -> None:
     assert flow.retrainings() == []
 
 
-def july_with_unchanged_data_is_refused(flow: Flow, guests: Clients) -> None:
+def july_with_unchanged_data_is_not_retrained(flow: Flow, guests: Clients) -> None:
     """Worse log loss asks for a retraining, but the tags stand for what v1 has learnt."""
     guests.live_in("july")
-    monitor = flow.decides("Retrain", "Refused", "DataUnchanged")
+    monitor = flow.decides("Retrain", "Suppressed", "DataUnchanged")
     assert is_raised(monitor, PERFORMANCE)
     assert flow.retrainings() == []
 

@@ -97,7 +97,8 @@ class Served:
         if not self._is_new(f"{candidate} {sorted(metric.items(), key=str)}"):
             return
         self.report.keep("verdicts", candidate=candidate, **metric)
-        if self._is_new(f"{candidate} {metric['metric']} {metric['verdict']}"):
+        is_said = metric.get("samples", 0) > 0 or metric["verdict"] in ("Fail", "ProviderError")
+        if is_said and self._is_new(f"{candidate} {metric['metric']} {metric['verdict']}"):
             self.report.say(f"{self.name}: {candidate}: {verdict_line(metric)}")
 
     def _is_new(self, what: str) -> bool:

@@ -16,11 +16,9 @@ from flights.demo.report import DidNotHappen, Report
 from flights.demo.serve import Served
 from flights.demo.watch import Watched
 from flights.source import STEADY
-from trimtab.apis.crd import KINDS
 
 MODEL = "flights"
 PLAIN = Variant()
-MONITORED = any(kind.name == "DriftMonitor" for kind in KINDS)
 FDR = 0.01
 """The default of featureDrift.fdr, which driftmonitor.yaml leaves as it is."""
 
@@ -57,11 +55,9 @@ class Story:
         with clients(
             self.report, self.served.url, MODEL, seasons=seasons, split_seed=seeds.split, seed=seeds.traffic
         ) as guests:
-            if MONITORED:
-                self.winter_is_healthy(guests)
+            self.winter_is_healthy(guests)
             self.celsius_is_caught(guests)
-            if MONITORED:
-                self.july_is_learnt(guests)
+            self.july_is_learnt(guests)
         self.report.facts["thresholds"] = [str(one) for one in thresholds.changed(self.applied)]
 
     def first_version(self) -> None:

@@ -97,7 +97,8 @@ def window_line(status: Object) -> str:
 
 def _signal_line(signal: Object) -> str:
     raised = " raised" if signal.get("raised") else ""
-    numbers = [f"{one['feature']} {one['psiAdjusted']}" for one in signal.get("top", ())[:4]]
+    furthest = signal.get("top", ())[: 8 if signal["verdict"] == "Drifted" else 1]
+    numbers = [f"{one['feature']} {one['psiAdjusted']}" for one in furthest]
     numbers += [
         f"{one['metric']} {one['value']} (reference {one['reference']})" for one in signal.get("metrics", ())
     ]

@@ -8,7 +8,7 @@ from flights.demo import manifests, thresholds
 from trimtab.apis.crd import KINDS
 
 MODELS = {kind.name: kind.model for kind in KINDS}
-NAMES = ("experiment-winter", "deployment")
+NAMES = ("experiment-winter", "deployment", "driftmonitor")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,6 +22,7 @@ def test_limits_beside_their_defaults() -> None:
     document["spec"]["rollout"]["progressDeadline"] = "5m"
     found = {one.where: (one.value, one.default) for one in thresholds.changed([document])}
     assert found == {
+        "Deployment rollout.steps[].analyze.minSamples": (600, 300),
         "Deployment rollout.analysis.metrics[].floor": ("0.1", "0.05"),
         "Deployment rollout.progressDeadline": ("5m", "10m"),
     }
