@@ -6,6 +6,7 @@ split seed 2 it degrades too).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.objects import Object
 from flights.data import Variant, splits
 from flights.demo import manifests
 from flights.demo.clients import Clients, clients
-from flights.demo.learn import year
+from flights.demo.learn import apply, year
 from flights.demo.report import Report
 from flights.demo.serve import Served
 from flights.demo.watch import FEATURE_DRIFT, PERFORMANCE, Watched, decision, is_raised, signal_of
@@ -51,7 +52,7 @@ class Flow:
         return sorted(one["metadata"]["name"] for one in found)
 
     def decides(self, action: str, state: str, reason: str | None = None) -> Object:
-        return self.watched.follow(
+        return self.watched.until(
             lambda it: (
                 (decision(it).get("action"), decision(it).get("state"), decision(it).get("reason"))
                 == (action, state, reason)
@@ -63,16 +64,17 @@ class Flow:
 
 
 @pytest.fixture
-def flow(world: World) -> Flow:
+def flow(world: World) -> Iterator[Flow]:
     """Version 1, learnt from winter and served, and a monitor that may retrain by itself."""
     report = Report()
     served, watched = Served(report, world, MODEL), Watched(report, world, MODEL)
-    world.publish(TAG, world.winter)
-    learn(world, "controls-first")
-    served.apply(manifests.for_model(manifests.read("deployment"), MODEL))
-    served.serves(f"{MODEL}-v1", seconds=180)
-    watched.apply(manifests.for_model(manifests.read("driftmonitor"), MODEL))
-    return Flow(world, report, served, watched)
+    with served.followed(), watched.followed():
+        world.publish(TAG, world.winter)
+        learn(world, "controls-first")
+        apply(report, world, manifests.for_model(manifests.read("deployment"), MODEL))
+        served.serves(f"{MODEL}-v1", seconds=180)
+        apply(report, world, manifests.for_model(manifests.read("driftmonitor"), MODEL))
+        yield Flow(world, report, served, watched)
 
 
 def learn(world: World, name: str, **parameters: str) -> None:
@@ -107,7 +109,7 @@ def september_drifts_and_is_alerted_only(flow: Flow, guests: Clients) -> None:
     guests.live_in("september")
     flow.decides("Alert", "Executed")
     seen = len(flow.windows)
-    flow.watched.follow(
+    flow.watched.until(
         lambda _: len(flow.windows) >= seen + QUIET_WINDOWS, "more windows", 2 * WINDOWS_SECONDS
     )
     for window in flow.windows[seen:]:

@@ -57,4 +57,4 @@ def assert_it_is_the_story(summary: dict[str, Any]) -> None:
     lineage = summary["lineage"]
     assert lineage["trigger"]["kind"] == "DriftMonitor"
     assert lineage["window"]["phase"] == "Drifted"
-    assert any("floor" in one for one in summary["thresholds"])
+    assert any("floor" in one["where"] for one in summary["thresholds"])

@@ -59,7 +59,8 @@ def follow(report: Report, ground: Ground, name: str) -> Object:
             report.say(f"{name}: {line}")
         if objects.is_final(experiment):
             for gate in experiment["status"].get("gates", ()):
-                report.say(f"{name}: gate {gate_line(gate)}")
+                if gate.get("interval"):
+                    report.say(f"{name}: gate {gate_line(gate)}")
         if objects.phase(experiment) == "Succeeded":
             return experiment
         if objects.is_final(experiment):
@@ -110,7 +111,7 @@ def gate_line(gate: Mapping[str, Any]) -> str:
         words.append(f"champion {gate['champion']}, paired difference {gate['difference']}")
     if gate.get("interval"):
         low, high = gate["interval"]
-        words.append(f"bootstrap interval {low} to {high} over {gate['groups']} days")
+        words.append(f"bootstrap interval {low} to {high} over {gate['groups']} days (few, so it is wide)")
     if gate.get("reason"):
         words.append(str(gate["reason"]))
     return ", ".join(words)

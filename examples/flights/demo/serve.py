@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
 from tests import objects
 from tests.objects import Object
 
-from flights.demo.ground import Ground
-from flights.demo.learn import apply
-from flights.demo.report import DidNotHappen, Report
+from flights.demo.follow import Followed
 
-PLURAL = "deployments"
 _SKEWED = re.compile(r"(\w+) psiAdjusted (-?[\d.]+)")
 
 
-@dataclass
-class Served:
-    """The Deployment of the story. What it goes through is told, and kept for the summary."""
+class Served(Followed):
+    """The Deployment of the story. What its candidates go through is told, and kept for the summary."""
 
-    report: Report
-    ground: Ground
-    name: str
-    _told: set[str] = field(default_factory=set)
+    plural = "deployments"
     _candidate: str = ""
-
-    def apply(self, document: Object) -> None:
-        """`kubectl apply` of its manifest."""
-        apply(self.report, self.ground, document)
 
     @property
     def url(self) -> str:
         """The front Service as this machine reaches it."""
-        service = self.ground.kubectl.get("service", self.name, "--namespace", self.ground.namespace)
-        return f"http://{service['spec']['clusterIP']}"
+        return f"http://{self.ground.get('service', self.name)['spec']['clusterIP']}"
 
     def serves(self, version: str, seconds: float) -> Object:
         """Until the version has all traffic. Raises at once if it was given up."""
-        return self._follow(
+        return self.until(
             lambda it: _is_ready(it) and _stable(it) == version and "candidate" not in it["status"],
             f"{version} served",
             seconds,
@@ -48,68 +35,46 @@ class Served:
         )
 
     def gives_up(self, version: str, seconds: float) -> Object:
-        """Until the version is quarantined: the state that carries the deciding numbers."""
-        return self._follow(
+        """Until the version is quarantined. Raises at once if it was promoted."""
+        return self.until(
             lambda it: version in rejected(it),
             f"{version} quarantined",
             seconds,
             never=lambda it: _stable(it) == version,
         )
 
-    def _follow(
-        self,
-        holds: Callable[[Object], bool],
-        what: str,
-        seconds: float,
-        never: Callable[[Object], bool],
-    ) -> Object:
-        last: Object = {}
-        kubeconfig, namespace = self.ground.kubectl.kubeconfig, self.ground.namespace
-        for last in objects.changes(kubeconfig, namespace, PLURAL, self.name, seconds):
-            self._tell(last.get("status", {}))
-            if "status" not in last:
-                continue
-            if holds(last):
-                return last
-            if never(last):
-                break
-        ready = objects.condition(last, "Ready")
-        raise DidNotHappen(
-            f"not {what}: {objects.phase(last)}, {ready.get('reason')}: {ready.get('message')}"
-        )
-
-    def _tell(self, status: Object) -> None:
-        for entry in status.get("history", ()):
-            if self._is_new(f"history {entry['id']}"):
-                self.report.say(f"{self.name}: {entry['reason']}: {entry['message']}")
+    def tell(self, state: Object) -> None:
+        """History; weights and verdicts of a candidate."""
+        self.tell_history(state)
+        status = state["status"]
         candidate = status.get("candidate", {}).get("modelVersion", "")
         if self._candidate and not candidate:
-            share = 100 if status.get("stable", {}).get("modelVersion") == self._candidate else 0
+            share = 100 if _stable(state) == self._candidate else 0
             self.report.keep("weights", candidate=self._candidate, desired=share, applied=share)
         self._candidate = candidate
+        if candidate:
+            self._tell_candidate(candidate, status, observed_only(state))
+
+    def _tell_candidate(self, candidate: str, status: Object, observed: set[str]) -> None:
         weight = status.get("weight", {})
-        if candidate and weight and self._is_new(f"{candidate} weight {sorted(weight.items())}"):
+        if weight and self.is_new(f"{candidate} weight {sorted(weight.items())}"):
             self.report.keep("weights", candidate=candidate, **weight)
-        for metric in status.get("analysis", ()) if candidate else ():
-            self._tell_verdict(candidate, metric)
+        for metric in status.get("analysis", ()):
+            if self.is_new(f"{candidate} {sorted(metric.items(), key=str)}"):
+                kept = {"observedOnly": True} if metric["metric"] in observed else {}
+                self._tell_verdict(candidate, {**metric, **kept})
 
     def _tell_verdict(self, candidate: str, metric: Object) -> None:
-        if not self._is_new(f"{candidate} {sorted(metric.items(), key=str)}"):
-            return
         self.report.keep("verdicts", candidate=candidate, **metric)
         is_said = metric.get("samples", 0) > 0 or metric["verdict"] in ("Fail", "ProviderError")
-        if is_said and self._is_new(f"{candidate} {metric['metric']} {metric['verdict']}"):
-            self.report.say(f"{self.name}: {candidate}: {verdict_line(metric)}")
-
-    def _is_new(self, what: str) -> bool:
-        before = len(self._told)
-        self._told.add(what)
-        return len(self._told) > before
+        if is_said and self.is_new(f"{candidate} {metric['metric']} {metric['verdict']}"):
+            self.report.say(f"deployment: {candidate}: {verdict_line(metric)}")
 
 
 def verdict_line(metric: Object) -> str:
     """One metric with its numbers."""
-    words = [f"{metric['metric']} {metric['verdict']}", f"{metric.get('samples', 0)} samples"]
+    observed = " (observed only)" if metric.get("observedOnly") else ""
+    words = [f"{metric['metric']} {metric['verdict']}{observed}", f"{metric.get('samples', 0)} samples"]
     if metric.get("value") is not None:
         words.append(f"value {metric['value']}")
     if metric.get("bound") is not None:
@@ -134,6 +99,25 @@ def reason_of_rejection(deployment: Object, version: str) -> Object:
 def skewed(message: str) -> dict[str, float]:
     """The features in a message of trainServeSkew, with their psiAdjusted."""
     return {name: float(psi) for name, psi in _SKEWED.findall(message)}
+
+
+def _metrics(deployment: Object) -> list[Object]:
+    found: list[Object] = deployment["spec"].get("rollout", {}).get("analysis", {}).get("metrics", [])
+    return found
+
+
+def metric_names(deployment: Object) -> set[str]:
+    """All that may fail a candidate."""
+    return {metric["name"] for metric in _metrics(deployment)} | {"podHealth"}
+
+
+def observed_only(deployment: Object) -> set[str]:
+    """The metrics that are shown and fail nobody."""
+    return {
+        metric["name"]
+        for metric in _metrics(deployment)
+        if metric["preset"] == "predictionShift" or metric.get("onFail") == "Observe"
+    }
 
 
 def failed_metrics(message: str, metrics: Iterable[str]) -> set[str]:

@@ -35,6 +35,7 @@ def what_to_look_at(world: Ground) -> str:
         (
             "The cluster stays up; the clients have gone. To look at it:",
             f"  export KUBECONFIG={world.kubectl.kubeconfig} PATH={world.programs}:$PATH",
+            f"  .venv/bin/trimtab status --namespace {world.namespace}",
             f"  kubectl --namespace {world.namespace} get trimtab",
             f"  kubectl --namespace {world.namespace} get deployments.trimtab.dev/flights -o yaml",
             f"  kubectl --namespace {world.namespace} get driftmonitors.trimtab.dev/flights -o yaml",
@@ -118,11 +119,11 @@ def _lineage(links: Mapping[str, Any] | None) -> Iterator[str]:
     yield f"  <- window {window['start']} to {window['end']}: {window['rows']} rows"
 
 
-def _thresholds(changed: list[str]) -> Iterator[str]:
+def _thresholds(changed: list[dict[str, Any]]) -> Iterator[str]:
     if changed:
         yield "limits that differ from the default of the CRD"
     for one in changed:
-        yield f"  {one}"
+        yield f"  {one['where']}: {one['value']} (default {one['default']})"
 
 
 def _at(moment: Mapping[str, Any]) -> str:

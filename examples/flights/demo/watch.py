@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests import objects
 from tests.objects import Object
 
-from flights.demo.ground import Ground
-from flights.demo.learn import apply
-from flights.demo.report import DidNotHappen, Report
+from flights.demo.follow import Followed
 
-PLURAL = "driftmonitors"
 FEATURE_DRIFT, PERFORMANCE = "FeatureDrift", "RealisedPerformance"
 
 
-@dataclass
-class Watched:
+class Watched(Followed):
     """The DriftMonitor of the story. Its windows and decisions are told, and kept for the summary."""
 
-    report: Report
-    ground: Ground
-    name: str
-    _told: set[str] = field(default_factory=set)
-
-    def apply(self, document: Object) -> None:
-        """`kubectl apply` of its manifest."""
-        apply(self.report, self.ground, document)
+    plural = "driftmonitors"
 
     def healthy(self, version: str, seconds: float) -> Object:
         """Until a window of that version was judged, and nothing in it has drifted."""
-        return self.follow(
+        return self.until(
             lambda it: objects.phase(it) == "Healthy" and _reference(it) == version,
             f"Healthy against the reference of {version}",
             seconds,
@@ -40,7 +28,7 @@ class Watched:
 
     def retrains(self, seconds: float) -> Object:
         """Until a drift of inputs and a loss of performance are raised, and an Experiment was made for it."""
-        return self.follow(
+        return self.until(
             lambda it: (
                 objects.phase(it) == "Drifted"
                 and is_raised(it, FEATURE_DRIFT)
@@ -52,39 +40,20 @@ class Watched:
             seconds,
         )
 
-    def follow(self, holds: Callable[[Object], bool], what: str, seconds: float) -> Object:
-        """The first state for which `holds`."""
-        last: Object = {}
-        kubeconfig, namespace = self.ground.kubectl.kubeconfig, self.ground.namespace
-        for last in objects.changes(kubeconfig, namespace, PLURAL, self.name, seconds):
-            self._tell(last.get("status", {}))
-            if "status" in last and holds(last):
-                return last
-        ready = objects.condition(last, "Ready")
-        raise DidNotHappen(
-            f"not {what} within {seconds:g} s: {objects.phase(last)}, "
-            f"{ready.get('reason')}: {ready.get('message')}; decision {decision(last)}"
-        )
-
-    def _tell(self, status: Object) -> None:
-        for entry in status.get("history", ()):
-            if self._is_new(f"history {entry['id']}"):
-                self.report.say(f"monitor: {entry['reason']}: {entry['message']}")
+    def tell(self, state: Object) -> None:
+        """History, closed windows, decisions."""
+        self.tell_history(state)
+        status = state["status"]
         window = status.get("window")
-        if window and self._is_new(f"window {window['end']}"):
+        if window and self.is_new(f"window {window['end']}"):
             kept = {"phase": status.get("phase"), "reference": status.get("reference"), **window}
             self.report.keep("windows", **kept, signals=status.get("signals", []))
             self.report.say(f"monitor: {window_line(status)}")
         made = status.get("decision")
-        if made and self._is_new(f"decision {made['id']} {made['state']} {made.get('reason')}"):
+        if made and self.is_new(f"decision {made['id']} {made['state']} {made.get('reason')}"):
             self.report.keep("decisions", **made)
             why = f" ({made['reason']})" if made.get("reason") else ""
             self.report.say(f"monitor: decision {made['id']}: {made['action']} {made['state']}{why}")
-
-    def _is_new(self, what: str) -> bool:
-        before = len(self._told)
-        self._told.add(what)
-        return len(self._told) > before
 
 
 def window_line(status: Object) -> str:

@@ -171,7 +171,7 @@ def test_the_whole_summary_in_words() -> None:
         "decision": {"id": "d-2", "action": "Retrain"},
         "window": MONITOR["window"],
     }
-    report.facts["thresholds"] = ["Deployment x: 1 (default 2)"]
+    report.facts["thresholds"] = [{"where": "Deployment x", "value": 1, "default": 2}]
     text = summary.render(report)
     for expected in (
         "flights-v2: wanted 33, applied 33, counted by the servers 26",
