@@ -28,7 +28,7 @@ def summary_of(folder: Path) -> Path:
 def generator(
     url: str, model: str, pool: Path, folder: Path, *, rate: int, keep_alive: bool = False, seed: int = 1
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Requests at a fixed rate, and their labels some seconds later, until it is stopped or the block ends."""
+    """Requests at a fixed rate and their labels some seconds later, until stopped or the block ends."""
     command = [
         *(sys.executable, "-m", "tests.load", "run", "--url", url, "--model", model),
         *("--pool", str(pool), "--label", "late", "--rate", str(rate), "--seed", str(seed)),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.load.process import Traffic, traffic
+from tests.cluster.processes import wait_until
+from tests.load.control import Control
+from tests.load.process import LABEL_DELAY_SECONDS, generator, socket_of
 
 from flights.data import csv_bytes, select
 from flights.demo.ground import FOLDER
@@ -23,20 +26,20 @@ class Clients:
     """The running load generator of the story."""
 
     report: Report
-    traffic: Traffic
+    control: Control
     pools: Mapping[str, Path]
 
     def live_in(self, season: str) -> None:
         """From now on, rows of that season."""
-        self.traffic.switch(self.pools[season])
-        self.traffic.mark(f"living in {season}")
+        self.control.switch(self.pools[season])
+        self.control.mark(f"living in {season}")
         self.report.say(f"clients draw uniformly from the traffic rows of {season}")
 
     def none_failed(self, phase: str) -> None:
         """Tell the numbers so far and begin a new phase; raises if any request has failed."""
-        summary = self.traffic.summary()
+        summary = self.control.summary()
         self.report.say(_line(summary))
-        self.traffic.mark(phase)
+        self.control.mark(phase)
         if summary["total"]["failed"]:
             raise DidNotHappen(f"requests failed: {summary['firstFailures'][:3]}")
 
@@ -47,15 +50,22 @@ def clients(
 ) -> Iterator[Clients]:
     """Winter's clients, until the block ends. What they sent is in the report, whatever happens."""
     pools = {season: write_pool(season, split_seed) for season in seasons}
-    with traffic(url, model, pools["winter"], rate=RATE_PER_SECOND, seed=seed) as (running, _):
-        report.say(
-            f"clients send {RATE_PER_SECOND} requests per second to {url}, a new connection for each, drawn "
-            "uniformly from the traffic rows of winter, and return labels after a few seconds"
-        )
-        try:
-            yield Clients(report, running, pools)
-        finally:
-            report.facts["requests"] = running.summary()
+    with tempfile.TemporaryDirectory(prefix="load-") as name:
+        folder = Path(name)
+        load = generator(url, model, pools["winter"], folder, rate=RATE_PER_SECOND, seed=seed)
+        with load as process:
+            wait_until(socket_of(folder).exists, 60, "the load generator to listen")
+            report.say(
+                f"clients send {RATE_PER_SECOND} requests per second to {url}, each on a new connection, "
+                f"drawn uniformly from winter's traffic rows; labels come back {LABEL_DELAY_SECONDS} s later"
+            )
+            with Control(socket_of(folder)) as control:
+                try:
+                    yield Clients(report, control, pools)
+                finally:
+                    report.facts["requests"] = control.summary()
+                    control.stop()
+            process.wait(60)
 
 
 def write_pool(season: str, split_seed: int, folder: Path = FOLDER / "pools") -> Path:
