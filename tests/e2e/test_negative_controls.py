@@ -75,6 +75,8 @@ def flow(world: World) -> Iterator[Flow]:
         served.serves(f"{MODEL}-v1", seconds=180)
         apply(report, world, manifests.for_model(manifests.read("driftmonitor"), MODEL))
         yield Flow(world, report, served, watched)
+    for kind in ("driftmonitors", "deployments"):
+        world.kubectl("delete", f"{kind}.trimtab.dev", MODEL, "--namespace", world.namespace)
 
 
 def learn(world: World, name: str, **parameters: str) -> None:

@@ -22,7 +22,12 @@ SECONDS = 900
 
 @pytest.fixture
 def release(world: World) -> Iterator[None]:
-    """The demo makes the release watch its own namespace; the other tests get it back."""
+    """The demo makes the release watch its own namespace; the other tests get it back.
+
+    What they serve is ended first: one small node has no room for both.
+    """
+    everything = ("--all", "--cascade=foreground", "--namespace", NAMESPACE)
+    world.kubectl("delete", "deployments.trimtab.dev", *everything)
     yield
     world.kubectl("delete", "namespace", ground.NAMESPACE, "--wait=false", "--ignore-not-found")
     installation.install(world.registry, world.images, [NAMESPACE])
