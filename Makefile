@@ -16,8 +16,8 @@ check:  ## lint, format, types, layers, generated files, unit tests: no cluster,
 test:  ## all tests, with a table of parts and times at the end (about 30 min the first time)
 	@$(RUN) test
 
-demo:  ## the whole loop on real data, on a real cluster of its own
-	@$(RUN) demo
+demo:  ## the whole loop on real data, on a real cluster of its own (SEED=0..4: other days, other traffic)
+	@SEED=$(SEED) $(RUN) demo
 
 cluster:  ## start the cluster (DNS, registry); prints the kubeconfig
 	@$(RUN) cluster

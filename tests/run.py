@@ -200,10 +200,10 @@ def _module(*words: str) -> Callable[[], bool]:
 
 
 def _demo() -> bool:
-    """The driver is part of the example, whose package lies in `examples`."""
+    """The driver is part of the example, whose package lies in `examples`. SEED is its option."""
     python = environment.ensure()
     search = os.pathsep.join((str(CLONE), str(CLONE / "examples")))
-    command = [str(python), "-m", "flights.demo"]
+    command = [str(python), "-m", "flights.demo", "--seed", os.environ.get("SEED") or "0"]
     return subprocess.run(command, cwd=CLONE, env={**os.environ, "PYTHONPATH": search}).returncode == 0
 
 

@@ -30,6 +30,7 @@ from trimtab_runtime.profiling.scores import score_reference
 Places = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 SEED = 7
+SCORE = "score"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Counted:
         reference = self._version.score.counts
         groups = quantile_groups(reference)
         current = np.bincount(self._score_places[window], minlength=len(reference))
-        return FeatureTable("score", groups.merge(reference), groups.merge(current))
+        return FeatureTable(SCORE, groups.merge(reference), groups.merge(current))
 
     def quality(self, window: Places, max_increase: float) -> list[QualityShare]:
         """Missing and unseen per feature."""

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flights.counting import Counted, Places, Rows, Version, windows
+from flights.counting import SCORE, Counted, Places, Rows, Version, windows
 from trimtab.stats.degradation import Metric, compare
 from trimtab.stats.features import DriftLimits, judge_features
 from trimtab.stats.persistence import Mark, Persistence, PersistenceRule, advance
 from trimtab.stats.quality import judge_quality
-from trimtab.stats.skew import LookLimits, SkewOutcome, SkewTable, look_at_skew
+from trimtab.stats.skew import LookLimits, SideTable, SkewOutcome, SkewTable, look_at_skew
 
-WINDOWS, WINDOW_ROWS, CANARY_ROWS = 200, 600, 300
+WINDOWS, WINDOW_ROWS, CANARY_ROWS = 200, 600, 600
 LIMITS = DriftLimits(fdr=0.01, floor=0.1)
-LOOK = LookLimits(alpha=0.01, looks=4, samples=CANARY_ROWS, floor=0.1)
+# As deployment.yaml: alpha 0.05 over two metrics that abort, one analyze step.
+LOOK = LookLimits(alpha=0.025, looks=1, samples=CANARY_ROWS, floor=0.1)
 TWO_OF_THREE = PersistenceRule(raise_windows=2, of_windows=3)
-MAX_QUALITY_INCREASE, MAX_LOG_LOSS_INCREASE = 0.05, 0.05
+MAX_QUALITY_INCREASE, MAX_LOG_LOSS_INCREASE = 0.1, 0.05
 
 
 @dataclass
@@ -87,9 +88,14 @@ def _judge_inputs(lived: Lived, counted: Counted, window: Places) -> None:
 
 @dataclass
 class Looks:
-    """Findings over repeated canary looks. `exactly` counts looks by the set of skewed features."""
+    """Findings over repeated canary looks. `exactly` counts looks by the set of skewed features.
+
+    `score`: looks in which the score was skewed too, `score_alone`: those without a skewed feature.
+    """
 
     exactly: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    score: int = 0
+    score_alone: int = 0
     psi_adjusted: dict[str, list[float]] = field(default_factory=dict)
 
     def mean_psi(self, feature: str) -> float:
@@ -98,13 +104,21 @@ class Looks:
 
 
 def look(candidate: Version, stable: Version, pool: Rows, *, count: int = WINDOWS, seed: int = 1) -> Looks:
-    """trainServeSkew on 300 rows each, answered by candidate and stable in the same window."""
+    """trainServeSkew on 600 rows each, answered by candidate and stable in the same window."""
     ours, theirs, looks = Counted(candidate, pool), Counted(stable, pool), Looks()
     for window in windows(len(pool), size=2 * CANARY_ROWS, count=count, seed=seed):
-        here, there = ours.sides(window[:CANARY_ROWS]), theirs.sides(window[CANARY_ROWS:])
+        here, there = _all_sides(ours, window[:CANARY_ROWS]), _all_sides(theirs, window[CANARY_ROWS:])
         result = look_at_skew([SkewTable(name, here[name], there[name]) for name in here], LOOK)
-        skewed = [one.feature for one in result.features if one.outcome is SkewOutcome.SKEWED]
-        looks.exactly[tuple(sorted(skewed))] += 1
+        skewed = {one.feature for one in result.features if one.outcome is SkewOutcome.SKEWED}
+        looks.exactly[tuple(sorted(skewed - {SCORE}))] += 1
+        looks.score += SCORE in skewed
+        looks.score_alone += skewed == {SCORE}
         for one in result.features:
             looks.psi_adjusted.setdefault(one.feature, []).append(one.psi_adjusted)
     return looks
+
+
+def _all_sides(counted: Counted, window: Places) -> dict[str, SideTable]:
+    """The features, and the score in its groups."""
+    score = counted.score_table(window)
+    return {**counted.sides(window), SCORE: SideTable(score.reference, score.current)}

@@ -27,6 +27,8 @@ WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "pressure", "visib
 gusts (missing in four of five rows), so that its absence is weather too and not a gap."""
 CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = ("hour", *CATEGORICAL, "distance", *WEATHER)
+STEADY = ("carrier", "origin", "dest", "distance", "hour")
+"""No season moves the timetable, so a monitor should never flag these."""
 COLUMNS = (TIME_COLUMN, GROUP_COLUMN, *FEATURES, LABEL)
 """What a CSV of this project has. Known only after departure, and so no feature: dep_time, dep_delay,
 arr_time, air_time. The calendar is no feature either: a model of two months would learn it by heart."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.cluster.cache import CLONE
 from tests.cluster.processes import wait_until
 from tests.load.control import Control
+from tests.load.process import generator, socket_of, summary_of
 
 Summary = dict[str, Any]
 Connections = Literal["new", "kept alive"]
@@ -71,35 +68,17 @@ def traffic(
         processes = []
         for kind, place in zip(connections, folders, strict=True):
             place.mkdir()
-            processes.append(stack.enter_context(_generator(url, model, pool, kind, place)))
+            kept = kind == "kept alive"
+            running_one = generator(url, model, pool, place, rate=RATE_PER_SECOND, keep_alive=kept)
+            processes.append(stack.enter_context(running_one))
         controls = []
         for place in folders:
-            wait_until((place / "control").exists, 60, "a load generator to listen")
-            controls.append(stack.enter_context(Control(place / "control")))
+            wait_until(socket_of(place).exists, 60, "a load generator to listen")
+            controls.append(stack.enter_context(Control(socket_of(place))))
         running = Traffic(controls)
         yield running
         for control in controls:
             control.stop()
         for process in processes:
             process.wait(60)
-        running.final += [json.loads((place / "summary.json").read_text()) for place in folders]
-
-
-@contextmanager
-def _generator(
-    url: str, model: str, pool: Path, kind: Connections, folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    command = [
-        *(sys.executable, "-m", "tests.load", "run", "--url", url, "--model", model),
-        *("--pool", str(pool), "--label", "late", "--rate", str(RATE_PER_SECOND), "--label-delay", "3"),
-        *("--control", str(folder / "control"), "--json", str(folder / "summary.json")),
-        *(["--keep-alive"] if kind == "kept alive" else []),
-    ]
-    path = os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        running.final += [json.loads(summary_of(place).read_text()) for place in folders]

@@ -54,9 +54,6 @@ class World(Ground):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
         return self.kubectl("apply", "--namespace", self.namespace, "-f", "-", stdin=text)
 
-    def get(self, *arguments: str) -> Any:
-        return self.kubectl.get(*arguments, "--namespace", self.namespace)
-
     def until(
         self,
         name: str,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests import installation
 from tests.cluster import binaries, provider, registry
@@ -12,6 +14,8 @@ from tests.cluster.kubectl import Kubectl
 from tests.installation import Images
 
 from flights.demo.report import Report
+from trimtab.apis import crd
+from trimtab.apis.v1alpha1.meta import GROUP
 from trimtab_runtime.contract.config import RegistryAccess
 from trimtab_runtime.oci import Registry as OciClient
 
@@ -40,11 +44,21 @@ class Ground:
         """The folder with the kubectl that this cluster was built with."""
         return binaries.KUBERNETES.directory
 
+    def get(self, *arguments: str) -> Any:
+        """`kubectl get` in the namespace, as JSON."""
+        return self.kubectl.get(*arguments, "--namespace", self.namespace)
+
     def forget(self) -> list[str]:
         """Delete what an earlier run left in the namespace, version numbers too. Says what that was."""
         where = ("--namespace", self.namespace)
-        kinds = "deployments.trimtab.dev,experiments,modelversions"
-        left = self.kubectl("delete", kinds, "--all", *where).splitlines()
+        # Monitors first, so that none retrains on the way; each waits until what it owns is gone.
+        names = [f"{kind.plural}.{GROUP}" for kind in crd.KINDS]
+        kinds = sorted(names, key=lambda name: "monitor" not in name)
+        left = [
+            line
+            for kind in kinds
+            for line in self.kubectl("delete", kind, "--all", "--cascade=foreground", *where).splitlines()
+        ]
         self.kubectl("delete", "configmap", "--selector=trimtab.dev/model", *where)
         return [line for line in left if line != "No resources found"]
 
@@ -66,6 +80,6 @@ def prepare(report: Report) -> Ground:
     return ground
 
 
-def manifest_path(name: str) -> Path:
-    """Where the manifests that the demo applies can be read."""
-    return FOLDER / f"{name}.yaml"
+def manifest_path(document: Mapping[str, Any]) -> Path:
+    """Where a manifest that the demo applies can be read."""
+    return FOLDER / f"{document['kind'].lower()}-{document['metadata']['name']}.yaml"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import yaml
@@ -12,7 +13,7 @@ from flights.data import Part, Variant, days, late_share, splits
 from flights.demo.ground import Ground, manifest_path
 from flights.demo.report import DidNotHappen, Report
 from flights.publish import publish
-from flights.source import data_folder, read_flights
+from flights.source import Flight, data_folder, read_flights
 
 Object = dict[str, Any]
 PREFIX = "flights"
@@ -20,11 +21,17 @@ TAG = "current"
 DEADLINE_SECONDS = 900
 
 
+@cache
+def year() -> Sequence[Flight]:
+    """All flights, read once."""
+    return read_flights(data_folder())
+
+
 def publish_season(
     report: Report, ground: Ground, season: str, variant: Variant, *, split_seed: int = 0
 ) -> dict[Part, str]:
     """Push the four splits under the data tags. Returns their digests."""
-    made = splits(read_flights(data_folder()), season, variant, split_seed)
+    made = splits(year(), season, variant, split_seed)
     digests = publish(ground.oci, PREFIX, TAG, made)
     for part, rows in made.items():
         size = f"{len(rows)} rows of {days(rows)} days, {late_share(rows):.1%} late"
@@ -34,7 +41,7 @@ def publish_season(
 
 def apply(report: Report, ground: Ground, document: Mapping[str, Any]) -> None:
     """`kubectl apply` of an object, from a file that can be read."""
-    path = manifest_path(document["metadata"]["name"])
+    path = manifest_path(document)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(dict(document), sort_keys=False))
     ground.kubectl("apply", "--namespace", ground.namespace, "-f", path)
@@ -50,6 +57,10 @@ def follow(report: Report, ground: Ground, name: str) -> Object:
     for experiment in states:
         for line in _untold(experiment, told):
             report.say(f"{name}: {line}")
+        if objects.is_final(experiment):
+            for gate in experiment["status"].get("gates", ()):
+                if gate.get("interval"):
+                    report.say(f"{name}: gate {gate_line(gate)}")
         if objects.phase(experiment) == "Succeeded":
             return experiment
         if objects.is_final(experiment):
@@ -75,7 +86,7 @@ def approved_version(ground: Ground, experiment: Object) -> Object:
     raise DidNotHappen(f"{name} was not approved within 60 s")
 
 
-def facts(experiment: Object, version: Object) -> dict[str, Any]:
+def version_facts(experiment: Object, version: Object) -> dict[str, Any]:
     """What the summary says about an Experiment and its version."""
     status = experiment["status"]
     kept = ("index", "parameters", "objective", "phase")
@@ -89,4 +100,18 @@ def facts(experiment: Object, version: Object) -> dict[str, Any]:
         "modelVersion": version["metadata"]["name"],
         "approval": objects.phase(version),
         "artifact": version["spec"]["artifact"],
+        "lineage": version["spec"]["lineage"],
     }
+
+
+def gate_line(gate: Mapping[str, Any]) -> str:
+    """One gate with its numbers; the paired difference with its bootstrap interval over days."""
+    words = [f"{gate['metric']}: {gate['verdict']}", f"challenger {gate.get('challenger')}"]
+    if gate.get("champion"):
+        words.append(f"champion {gate['champion']}, paired difference {gate['difference']}")
+    if gate.get("interval"):
+        low, high = gate["interval"]
+        words.append(f"bootstrap interval {low} to {high} over {gate['groups']} days (few, so it is wide)")
+    if gate.get("reason"):
+        words.append(str(gate["reason"]))
+    return ", ".join(words)

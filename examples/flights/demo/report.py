@@ -47,6 +47,10 @@ class Report:
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     steps: list[Step] = field(default_factory=list)
     timeline: list[Moment] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is said of the whole story, such as the requests sent."""
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Numbers that change on the way, such as weights and verdicts: a list of moments for each."""
     _clock: float = field(default_factory=time.monotonic)
 
     @contextmanager
@@ -67,8 +71,15 @@ class Report:
 
     def say(self, text: str) -> None:
         """A line on screen and in the timeline."""
-        self.timeline.append(Moment(round(time.monotonic() - self._clock, 1), text))
+        self.timeline.append(Moment(self._elapsed_seconds(), text))
         progress.say(f"  {text}")
+
+    def keep(self, kind: str, **numbers: Any) -> None:
+        """One more moment of `kind`, for the summary."""
+        self.records.setdefault(kind, []).append({"atSeconds": self._elapsed_seconds(), **numbers})
+
+    def _elapsed_seconds(self) -> float:
+        return round(time.monotonic() - self._clock, 1)
 
     def write(self, path: Path, **more: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +87,8 @@ class Report:
             "startedAt": self.started_at,
             "steps": [_camel_case(asdict(step)) for step in self.steps],
             "timeline": [_camel_case(asdict(moment)) for moment in self.timeline],
+            **self.records,
+            **self.facts,
             **more,
         }
         path.write_text(json.dumps(content, indent=2) + "\n")

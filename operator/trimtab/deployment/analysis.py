@@ -162,7 +162,7 @@ def _judge_skew(
         value=worst.psi_adjusted if worst else None,
         bound=limits.floor,
         samples_to_verdict=max(0, limits.samples - rows),
-        message=_skew_message(look),
+        message=skew_message(look),
         looked=bool(look.features),
     )
 
@@ -176,15 +176,21 @@ def _missing_stable_rows(stable: Iterable[SideTable], limits: LookLimits) -> int
     return missing
 
 
-def _skew_message(look: SkewLook) -> str:
-    """The features that fail, furthest first; else what was looked at."""
+def skew_message(look: SkewLook) -> str:
+    """The features that fail, furthest first; else what was looked at.
+
+    The score is computed from the features. Where one of them fails, a score that is off as well follows from
+    it, and is named apart.
+    """
     if not look.features:
         return "waits for its rows"
-    named = [f for f in look.features if f.feature in look.failing]
-    if not named:
+    failing = {f.feature: f.psi_adjusted for f in look.features if f.feature in look.failing}
+    if not failing:
         worst = look.features[0]
         return f"furthest: {worst.feature} psiAdjusted {worst.psi_adjusted:.3f}, {worst.outcome}"
-    return ", ".join(f"{f.feature} psiAdjusted {f.psi_adjusted:.2f}" for f in named[:8])
+    score = failing.pop(SCORE, None) if len(failing) > 1 else None
+    named = ", ".join(f"{name} psiAdjusted {psi:.2f}" for name, psi in list(failing.items())[:8])
+    return named if score is None else f"{named} (the score follows: {score:.2f})"
 
 
 def _judge_shift(metric: Metric, evidence: Evidence, profiles: Profiles, limits: LookLimits) -> MetricVerdict:
