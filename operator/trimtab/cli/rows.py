@@ -40,10 +40,11 @@ class Row:
 
 
 def experiment(obj: Object) -> Row:
-    """The Experiment with its trials and gates."""
-    status = _status(obj)
-    rows = (*_trials(status), *_gates(status))
-    return _row("experiment", obj, detail=_unless_ready(obj)).under(*rows)
+    """The Experiment with its trials and gates, and the monitor that started it."""
+    status, trigger = _status(obj), obj["spec"].get("trigger", {})
+    monitor = f"by monitor {trigger['name']}, decision {trigger['decision']}" if "decision" in trigger else ""
+    detail = "; ".join(part for part in (monitor, _unless_ready(obj)) if part)
+    return _row("experiment", obj, detail=detail).under(*_trials(status), *_gates(status))
 
 
 def model_version(obj: Object) -> Row:

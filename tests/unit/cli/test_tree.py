@@ -175,6 +175,17 @@ WORKING = {"type": "Reconciling", "status": "True", "reason": "Training"}
             "what is being deleted says so",
         ),
         (
+            rows.experiment(
+                obj(
+                    "e",
+                    {"trigger": {"kind": "DriftMonitor", "name": "watch", "decision": "d-41"}},
+                    {"phase": "Training", "conditions": [ready("False", "Training"), WORKING]},
+                )
+            ),
+            ("Training", "by monitor watch, decision d-41; Training", State.WORKING),
+            "a retraining says who asked for it",
+        ),
+        (
             rows.model_version(
                 version(
                     2,
