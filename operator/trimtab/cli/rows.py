@@ -64,9 +64,10 @@ def deployment(obj: Object, role: str = "") -> Row:
 
 
 def drift_monitor(obj: Object) -> Row:
+    """The monitor with its last decision, as long as what that was about is not over."""
     row = _row("monitor", obj, detail=_unless_ready(obj))
     decision = _status(obj).get("decision", {})
-    if decision:
+    if decision and "endedAt" not in decision:
         words = (decision.get("action"), decision.get("state"), decision.get("reason"))
         told = f"decision {decision.get('id', '')}: " + " ".join(str(word) for word in words if word)
         row = replace(row, detail="; ".join(part for part in (told, row.detail) if part))

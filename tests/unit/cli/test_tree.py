@@ -252,6 +252,19 @@ WORKING = {"type": "Reconciling", "status": "True", "reason": "Training"}
             ("Drifted", "decision d-41: Retrain Suppressed Cooldown", State.WARNING),
             "a monitor that works well and has found something",
         ),
+        (
+            rows.drift_monitor(
+                monitor(
+                    {
+                        "phase": "Healthy",
+                        "conditions": [ready("True")],
+                        "decision": {"id": "d-41", "action": "Retrain", "state": "Executed", "endedAt": "t"},
+                    }
+                )
+            ),
+            ("Healthy", "", State.GOOD),
+            "what is over is in its history",
+        ),
     ],
 )
 def test_what_is_said(row: Row, expected: tuple[str, str, State], why: str) -> None:
