@@ -82,6 +82,7 @@ class Ground:
         operator = Operator(folder, configuration(namespace, self.registry, **changes), self.plane.kubeconfig)
         try:
             yield operator.start()
+            operator.terminate()  # gives the Lease up: the next one need not wait for it to expire
         finally:
             operator.stop()
 
