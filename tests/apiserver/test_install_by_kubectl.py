@@ -63,7 +63,9 @@ def test_samples_survive_name_prefix_labels_and_images(
     )
     kinds = {obj["kind"]: obj for obj in built(control_plane, folder)}
     assert {obj["metadata"]["labels"]["team"] for obj in kinds.values()} == {"risk"}
-    experiment, deployment = kinds["Experiment"], kinds["Deployment"]
+    experiment, deployment, monitor = (kinds[kind] for kind in ("Experiment", "Deployment", "DriftMonitor"))
+    assert monitor["spec"]["deploymentRef"] == {"name": "dev-churn"}
+    assert monitor["spec"]["retrain"]["experimentRef"] == {"name": "dev-churn-weekly"}
     assert deployment["metadata"]["name"] == "dev-churn"
     assert experiment["spec"]["evaluation"]["champion"] == {"deployment": "dev-churn"}, "names are followed"
     assert experiment["spec"]["trial"]["image"] == "other.example/train:2"

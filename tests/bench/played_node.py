@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.cluster import binaries
 from tests.cluster.control_plane import ControlPlane
@@ -16,6 +17,9 @@ from trimtab.model.kinds import Kind
 NODE = Kind("", "v1", "Node", "nodes")
 NAME = "kwok"
 PODS = "5000"
+STAGES = Path(__file__).with_name("stages.yaml")
+# Room for more pods than the default has, and a Lease without which the node would be lost after 40 s.
+NETWORK = ("--cidr=10.64.0.0/16", "--node-lease-duration-seconds=40")
 
 
 @contextlib.contextmanager
@@ -29,7 +33,7 @@ def played_node(plane: ControlPlane) -> Iterator[None]:
     play = binaries.ensure(binaries.KWOK) / "kwok"
     try:
         scheduler.start([place, kubeconfig, "--leader-elect=false", "--secure-port=0", *pace])
-        kwok.start([play, kubeconfig, "--manage-all-nodes=true"])
+        kwok.start([play, kubeconfig, "--manage-all-nodes=true", f"--config={STAGES}", *NETWORK])
         plane.kubectl.apply(_node())
         ready = lambda: _is_ready(plane)  # noqa: E731
         wait_until(ready, f"the node that KWOK plays to be ready; see {kwok.log}", 60)

@@ -40,10 +40,11 @@ class Row:
 
 
 def experiment(obj: Object) -> Row:
-    """The Experiment with its trials and gates."""
-    status = _status(obj)
-    rows = (*_trials(status), *_gates(status))
-    return _row("experiment", obj, detail=_unless_ready(obj)).under(*rows)
+    """The Experiment with its trials and gates, and the monitor that started it."""
+    status, trigger = _status(obj), obj["spec"].get("trigger", {})
+    monitor = f"by monitor {trigger['name']}, decision {trigger['decision']}" if "decision" in trigger else ""
+    detail = "; ".join(part for part in (monitor, _unless_ready(obj)) if part)
+    return _row("experiment", obj, detail=detail).under(*_trials(status), *_gates(status))
 
 
 def model_version(obj: Object) -> Row:
@@ -63,9 +64,10 @@ def deployment(obj: Object, role: str = "") -> Row:
 
 
 def drift_monitor(obj: Object) -> Row:
+    """The monitor with its last decision, as long as what that was about is not over."""
     row = _row("monitor", obj, detail=_unless_ready(obj))
     decision = _status(obj).get("decision", {})
-    if decision:
+    if decision and "endedAt" not in decision:
         words = (decision.get("action"), decision.get("state"), decision.get("reason"))
         told = f"decision {decision.get('id', '')}: " + " ".join(str(word) for word in words if word)
         row = replace(row, detail="; ".join(part for part in (told, row.detail) if part))

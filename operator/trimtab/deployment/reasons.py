@@ -12,7 +12,6 @@ class Reason(StrEnum):
     AWAITING_VERSION = "AwaitingVersion"
     AWAITING_APPROVAL = "AwaitingApproval"
     STARTING = "Starting"
-    PROGRESSING = "Progressing"
     PODS_NOT_READY = "PodsNotReady"
     IMAGE_PULL_ERROR = "ImagePullError"
     CONTAINER_FAILED = "ContainerFailed"

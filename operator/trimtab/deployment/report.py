@@ -1,6 +1,7 @@
 """What status says about a running analysis, without a write for every scrape.
 
-Verdicts and steps are written when they change; the numbers beside them at most once a minute.
+Verdicts and steps are written when they change; the numbers beside them, with the weight on its way, at most
+once a minute.
 """
 
 from __future__ import annotations
@@ -73,9 +74,10 @@ def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:
 
 
 def _same(status: DeploymentStatus, stored: DeploymentStatus) -> WeightStatus | None:
-    if status.weight is None or stored.weight is None:
+    """As stored, unless another weight is asked for."""
+    if status.weight is None or stored.weight is None or status.weight.desired != stored.weight.desired:
         return status.weight
-    return status.weight.model_copy(update={"observed": stored.weight.observed})
+    return stored.weight
 
 
 def _metric(verdict: MetricVerdict) -> MetricStatus:

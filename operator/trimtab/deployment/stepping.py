@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from trimtab.deployment.analysis import Verdict
 from trimtab.deployment.children import Wanted, children_of, deletions_of, is_split, ready, serving, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
-from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready
+from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
+from trimtab.deployment.waiting import undecided, weight_text
 from trimtab.model.conditions import progressing
 
 
@@ -38,36 +38,29 @@ def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
 def _weight(turn: Turn) -> Decision:
     want = wanted(turn.observed, turn.observed.status, turn.at.weight)
     if is_applied(turn.observed, want):
-        pods = f"{want.pair.candidate} of {want.pair.stable + want.pair.candidate} pods"
-        text = f"weight {turn.at.weight}: {pods}"
+        text = weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
         entry = f"weight-{turn.at.index}-{turn.name}"
         return enter(turn, turn.at.index + 1).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
     why, message = unready(turn, want.pair.candidate)
-    return too_late(turn, message) or stay(turn, why or Reason.SETTING_WEIGHT, message)
+    return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
 
 
 def _pause(turn: Turn) -> Decision:
     pause = turn.at.step.pause if turn.at.step else None
     if pause is None or pause.seconds is None:
-        text = "waits for `trimtab promote`, or `trimtab abort`"
-        return stay(turn, Reason.AWAITING_PERSON, text, phase="Paused")
+        return wait(turn)
     left = pause.seconds - turn.seconds
-    if left <= 0:
-        return enter(turn, turn.at.index + 1)
-    text = f"pause of {pause.for_} at weight {turn.at.weight}"
-    return stay(turn, Reason.PAUSED, text, phase="Paused", wake=left)
+    return enter(turn, turn.at.index + 1) if left <= 0 else wait(turn, wake=left)
 
 
 def _analyze(turn: Turn) -> Decision:
     analyze = turn.at.analyze
     if analyze is None:
         raise AssertionError("the step says that it is an analysis")
-    waiting = [v for v in turn.verdicts if v.aborts and v.verdict is not Verdict.PASS]
-    if not waiting and turn.observed.evidence is not None:
+    if not undecided(turn.verdicts) and turn.observed.evidence is not None:
         return enter(turn, turn.at.index + 1)
-    text = "waits for " + ", ".join(f"{v.name} ({v.verdict})" for v in waiting)
     left = analyze.max_duration_seconds - turn.seconds
-    return _inconclusive(turn, text) if left <= 0 else stay(turn, Reason.ANALYZING, text, wake=left)
+    return _inconclusive(turn, turn.waiting.message) if left <= 0 else wait(turn, wake=left)
 
 
 def _inconclusive(turn: Turn, text: str) -> Decision:
@@ -91,7 +84,7 @@ def _promotion(turn: Turn) -> Decision:
     size = observed.spec.serving.replicas
     if ready(observed, candidate) < size:
         why, message = unready(turn, size)
-        return too_late(turn, message) or stay(turn, why or Reason.PROMOTING, message)
+        return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
     stable = candidate.model_copy(update={"since": turn.now})
     status = observed.status.model_copy(
         update={

@@ -23,6 +23,7 @@ from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.report import with_report
 from trimtab.deployment.steps import Position, observed_seconds, position
+from trimtab.deployment.waiting import Waiting, waiting
 from trimtab.model.clock import after
 from trimtab.model.conditions import progressing
 
@@ -48,6 +49,11 @@ class Turn:
         return observed_seconds(evidence.observed_seconds, evidence.turn, self.at.index)
 
     @property
+    def waiting(self) -> Waiting:
+        """What its step waits for."""
+        return waiting(self.at, replicas=self.observed.spec.serving.replicas, verdicts=self.verdicts)
+
+    @property
     def name(self) -> str:
         """Names this turn of this revision, for history."""
         return turn_name(self.candidate)
@@ -60,10 +66,16 @@ def turn_name(side: Side) -> str:
 def enter(turn: Turn, index: int) -> Decision:
     """The step ``index`` begins in this pass: its writes follow the status that says so."""
     step = StepStatus(index=index, started_at=turn.now)
-    at = position(turn.observed.spec.rollout.steps, step)
-    status = turn.observed.status.model_copy(update={"step": step, "phase": "Progressing"})
-    text = f"{turn.candidate.model_version} enters step {index}"
-    return _decision(replace(turn, at=at), status, Reason.PROGRESSING, text, seconds=0.0)
+    entered = replace(turn, at=position(turn.observed.spec.rollout.steps, step))
+    waits = entered.waiting
+    status = turn.observed.status.model_copy(update={"step": step, "phase": waits.phase})
+    return _decision(entered, status, waits.reason, waits.message, seconds=0.0)
+
+
+def wait(turn: Turn, wake: float = WAKE_SECONDS) -> Decision:
+    """The step goes on as it began: nothing to write."""
+    waits = turn.waiting
+    return stay(turn, waits.reason, waits.message, phase=waits.phase, wake=wake)
 
 
 def stay(

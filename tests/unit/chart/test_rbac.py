@@ -8,7 +8,7 @@ from tests.cluster.helm import CHART
 
 from trimtab.apis import crd
 from trimtab.cli import chart_files, generated
-from trimtab.model.kinds import DEPLOYMENT, EXPERIMENT, MODEL_VERSION
+from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import rbac
 from trimtab.runtime.rbac import (
     ACROSS_NAMESPACES,
@@ -19,7 +19,8 @@ from trimtab.runtime.rbac import (
 )
 from trimtab.runtime.routes import WATCHED
 
-OF_USERS = (EXPERIMENT, MODEL_VERSION, DEPLOYMENT)
+OF_USERS = (EXPERIMENT, MODEL_VERSION, DEPLOYMENT, DRIFT_MONITOR)
+MADE_BY_US_TOO = (EXPERIMENT, MODEL_VERSION)
 ALL = (*IN_WATCHED_NAMESPACES, *ACROSS_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
 
 
@@ -42,7 +43,7 @@ def test_users_objects_are_written_through_their_status_only() -> None:
     assert {kind.plural for kind in OF_USERS} == {kind.plural for kind in crd.KINDS}
     may = {grant.full_resource: set(grant.verbs) for grant in IN_WATCHED_NAMESPACES}
     for kind in OF_USERS:
-        own = {"create"} if kind == MODEL_VERSION else set()
+        own = {"create"} if kind in MADE_BY_US_TOO else set()
         assert may[str(kind)] - own <= {"get", "list", "watch"}, kind
         assert may[f"{kind}/status"] == {"update"}, kind
     statuses = {grant.kind for grant in IN_WATCHED_NAMESPACES if grant.subresource == "status"}

@@ -175,6 +175,17 @@ WORKING = {"type": "Reconciling", "status": "True", "reason": "Training"}
             "what is being deleted says so",
         ),
         (
+            rows.experiment(
+                obj(
+                    "e",
+                    {"trigger": {"kind": "DriftMonitor", "name": "watch", "decision": "d-41"}},
+                    {"phase": "Training", "conditions": [ready("False", "Training"), WORKING]},
+                )
+            ),
+            ("Training", "by monitor watch, decision d-41; Training", State.WORKING),
+            "a retraining says who asked for it",
+        ),
+        (
             rows.model_version(
                 version(
                     2,
@@ -240,6 +251,19 @@ WORKING = {"type": "Reconciling", "status": "True", "reason": "Training"}
             ),
             ("Drifted", "decision d-41: Retrain Suppressed Cooldown", State.WARNING),
             "a monitor that works well and has found something",
+        ),
+        (
+            rows.drift_monitor(
+                monitor(
+                    {
+                        "phase": "Healthy",
+                        "conditions": [ready("True")],
+                        "decision": {"id": "d-41", "action": "Retrain", "state": "Executed", "endedAt": "t"},
+                    }
+                )
+            ),
+            ("Healthy", "", State.GOOD),
+            "what is over is in its history",
         ),
     ],
 )

@@ -56,7 +56,7 @@ class WeightStatus(StatusModel):
     desired: Percent
     """What the step asks for."""
     applied: Percent
-    """What pods and endpoints give."""
+    """What pods and endpoints give, as of the last write."""
     observed: Percent | None = None
     """What the servers counted, as of the last write."""
 

@@ -1,0 +1,49 @@
+"""What a step waits for while all is well, in words that stay the same from pass to pass.
+
+Status says it when the step begins. How far it has got (pods, weight) is no reason to write: a rollout would
+cost several times the writes, and the next step says it anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trimtab.deployment.analysis import MetricVerdict, Verdict
+from trimtab.deployment.reasons import Reason
+from trimtab.deployment.steps import Position
+from trimtab.deployment.traffic.replica_ratio import pair
+
+
+@dataclass(frozen=True)
+class Waiting:
+    reason: Reason
+    message: str
+    phase: str = "Progressing"
+
+
+def waiting(at: Position, *, replicas: int, verdicts: Sequence[MetricVerdict]) -> Waiting:
+    """`replicas`: of the spec. `verdicts`: as of this pass."""
+    if at.step is None:
+        return Waiting(Reason.PROMOTING, f"all {replicas} pods, then all traffic")
+    if at.step.weight is not None:
+        return Waiting(Reason.SETTING_WEIGHT, weight_text(at.weight, replicas))
+    if at.step.pause is None:
+        return Waiting(Reason.ANALYZING, analysis_text(verdicts))
+    if at.step.pause.seconds is None:
+        return Waiting(Reason.AWAITING_PERSON, "waits for `trimtab promote`, or `trimtab abort`", "Paused")
+    return Waiting(Reason.PAUSED, f"pause of {at.step.pause.for_} at weight {at.weight}", "Paused")
+
+
+def weight_text(weight: int, replicas: int) -> str:
+    pods = pair(replicas, weight)
+    return f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
+
+
+def analysis_text(verdicts: Sequence[MetricVerdict]) -> str:
+    return "waits for " + ", ".join(f"{v.name} ({v.verdict})" for v in undecided(verdicts))
+
+
+def undecided(verdicts: Sequence[MetricVerdict]) -> list[MetricVerdict]:
+    """The metrics that an analysis still waits for."""
+    return [v for v in verdicts if v.aborts and v.verdict is not Verdict.PASS]
