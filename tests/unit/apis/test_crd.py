@@ -95,7 +95,7 @@ def test_check_names_what_is_stale_and_the_command_that_mends_it(command: str, t
     assert run() == (0, "")
     assert run("--check") == (0, "")
     (tmp_path / "kept-by-hand").write_text("something else")
-    first, second, third = sorted(path for path in tmp_path.iterdir() if path.name != "kept-by-hand")
+    first, second, third, *_ = sorted(path for path in tmp_path.iterdir() if path.name != "kept-by-hand")
     (tmp_path / f"old-{first.name}").write_text(first.read_text())
     first.write_text(first.read_text() + "\n")
     second.unlink()

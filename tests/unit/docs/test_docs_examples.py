@@ -18,7 +18,16 @@ import yaml
 from tests.runtime.world import CONTRACT, TRIAL, rows
 from tests.unit.docs.pages import CLONE, Block, all_blocks, marked
 
-from trimtab.apis.v1alpha1 import data, deployment, deployment_status, experiment, experiment_status, gates
+from trimtab.apis.v1alpha1 import (
+    data,
+    deployment,
+    deployment_status,
+    driftmonitor,
+    driftmonitor_status,
+    experiment,
+    experiment_status,
+    gates,
+)
 from trimtab.apis.v1alpha1 import rollout as rollouts
 from trimtab.apis.v1alpha1.meta import ApiModel
 from trimtab_runtime.contract import paths
@@ -41,6 +50,8 @@ WHOLE: dict[str, type[ApiModel]] = {
     "Rollout": rollouts.Rollout,
     "Analysis": rollouts.Analysis,
     "DeploymentStatus": deployment_status.DeploymentStatus,
+    "DriftMonitor": driftmonitor.DriftMonitor,
+    "DriftMonitorStatus": driftmonitor_status.DriftMonitorStatus,
 }
 
 

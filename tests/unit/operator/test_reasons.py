@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from trimtab.apis.v1alpha1 import meta
 from trimtab.deployment.reasons import Reason as DeploymentReason
+from trimtab.driftmonitor.reasons import Reason as DriftMonitorReason
 from trimtab.experiment.reasons import HOPELESS
 from trimtab.experiment.reasons import Reason as ExperimentReason
 from trimtab.modelversion.reasons import Reason as ModelVersionReason
@@ -23,6 +24,7 @@ KINDS: dict[str, type[StrEnum]] = {
     "experiment": ExperimentReason,
     "modelversion": ModelVersionReason,
     "deployment": DeploymentReason,
+    "driftmonitor": DriftMonitorReason,
 }
 # Written by every kind's loop, wherever the error came from.
 OF_THE_LOOP = frozenset({"InternalError", "ApiRefused", "ApiUnavailable", "ApiUnauthorized", "InvalidSpec"})
