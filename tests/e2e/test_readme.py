@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from tests import installation, objects
-from tests.cluster import binaries
-from tests.cluster.cache import CLONE
+from tests.e2e import readme
 from tests.e2e.world import World
-from tests.unit.docs.pages import marked
 
 NAMESPACE = "ml"
-SECONDS = 900
 
 
 @pytest.fixture
@@ -32,16 +26,12 @@ def test_the_first_model(world: World, place: str, tmp_path: Path) -> None:
     """As written, with the settings that the README asks for and the path of the values file replaced."""
     values = tmp_path / "my-values.yaml"
     values.write_text(json.dumps(_values(world)))
-    script = marked("run", "first-model").replace("my-values.yaml", str(values))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=CLONE,
-        env={**os.environ, **_settings(world, tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
+    readme.run_block(
+        "first-model",
+        world,
+        settings=_settings(world, tmp_path),
+        replace={"my-values.yaml": str(values)},
     )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     version = world.kubectl.get("modelversion", "flights-v1", "--namespace", place)
     assert objects.phase(version) == "Approved"
     deployment = world.kubectl.get("deployments.trimtab.dev", "flights", "--namespace", place)
@@ -62,14 +52,7 @@ def _values(world: World) -> Mapping[str, object]:
 
 def _settings(world: World, folder: Path) -> Mapping[str, str]:
     credentials = installation.write_credentials(world.registry, folder / "config.json")
-    tools = (
-        binaries.ensure(binaries.KUBERNETES),
-        binaries.ensure(binaries.HELM),
-        Path(sys.executable).parent,
-    )
     return {
-        "KUBECONFIG": str(world.kubectl.kubeconfig),
-        "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"]]),
         "REGISTRY": world.registry.host,
         "REGISTRY_USER": world.registry.username,
         "REGISTRY_PASSWORD": world.registry.password,

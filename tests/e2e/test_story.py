@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests import installation
 from tests.cluster.cache import CLONE
+from tests.e2e import readme
 from tests.e2e.world import NAMESPACE, World
 
 from flights.demo import ground
@@ -34,7 +35,7 @@ def release(world: World) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("release")
-def test_the_story_happens(tmp_path: Path) -> None:
+def test_the_story_happens(world: World, tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     search = os.pathsep.join((str(CLONE), str(CLONE / "examples")))
     done = subprocess.run(
@@ -46,6 +47,8 @@ def test_the_story_happens(tmp_path: Path) -> None:
     summary = json.loads(path.read_text())
     assert done.returncode == 0, [step for step in summary["steps"] if not step["happened"]]
     assert_it_is_the_story(summary)
+    seen = readme.run_block("after-the-demo", world)
+    assert "flights-v3" in seen and "d-1" in seen
 
 
 def assert_it_is_the_story(summary: dict[str, Any]) -> None:
