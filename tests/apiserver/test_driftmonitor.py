@@ -177,3 +177,15 @@ def test_a_long_window_survives_the_operator(monitors: Monitors) -> None:
     monitor = monitors.until(lambda m: m["status"].get("window", {}).get("end") == stored["end"], seconds=90)
     assert monitor["status"]["window"]["completeness"] == "Partial"
     assert monitor["status"]["window"]["rows"] > stored["counts"]["trimtab_rows_total|live"] > 0
+
+
+def test_evidence_that_nobody_can_read_is_named(monitors: Monitors) -> None:
+    monitors.served()
+    name = "flights-driftmonitor-evidence"
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"window": "?"}}
+    monitors.api.create(CONFIG_MAP, body)
+    monitors.watch()
+    broken = monitors.reason("EvidenceUnreadable")
+    assert name in condition(broken, "Ready")["message"]
+    monitors.api.delete(CONFIG_MAP, name)
+    monitors.phase("Healthy")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.apiserver import samples
+from tests.cluster.control_plane import ControlPlane
 from tests.harness import deployments
 from tests.harness.api import (
     CONFIG_MAP,
@@ -22,9 +23,9 @@ from tests.harness.lab import SPLITS, Lab
 from tests.harness.monitors import NAME, Monitors
 from tests.harness.plays import Fail, Run, Succeed
 from tests.harness.population import SUMMER, SUMMER_MISJUDGED, WARM, World
+from typer.testing import CliRunner
 
-from trimtab.cli import actions
-from trimtab.model.names import ANNOTATION_ACTION
+from trimtab.cli.app import app
 
 Object = dict[str, Any]
 RECORD = "trimtab-model-flights"
@@ -109,7 +110,10 @@ def test_broken_data_trains_nothing(monitors: Monitors) -> None:
     assert monitors.retrains() == []
 
 
-def test_a_suggestion_waits_for_its_approval(monitors: Monitors) -> None:
+def test_a_suggestion_waits_for_its_approval(
+    control_plane: ControlPlane, monitors: Monitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
     worse(monitors, {"spec.mode": "Suggest"})
     monitor = monitors.decided("Retrain", "Suggested")
     decision = monitor["status"]["decision"]["id"]
@@ -118,12 +122,16 @@ def test_a_suggestion_waits_for_its_approval(monitors: Monitors) -> None:
     stale = monitors.until(lambda m: m["status"].get("lastAction", {}).get("token") == "wrong")
     assert stale["status"]["lastAction"]["outcome"] == "StaleAction"
     assert stale["status"]["decision"]["state"] == "Suggested"
-    text = actions.annotation("approve", stale["status"], "ann", "right")
-    monitors.api.patch(DRIFT_MONITOR, NAME, {"metadata": {"annotations": {ANNOTATION_ACTION: text}}})
+    command = ["approve", NAME, "--namespace", monitors.api.namespace]
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 0 and f"decision {decision}" in said.output, said.output
     done = monitors.decided("Retrain", "Executed")
     assert done["status"]["decision"]["id"] == decision
     assert done["status"]["lastAction"]["outcome"] == "Done"
+    assert done["status"]["lastAction"]["by"] == "unverified: kubernetes-admin"
     assert len(monitors.retrains()) == 1
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1 and "no decision waits" in again.output
 
 
 def test_observe_only_alerts(monitors: Monitors) -> None:

@@ -38,7 +38,7 @@ from trimtab.model.conditions import progressing, stalled
 from trimtab.model.plan import Plan
 
 APPROVE = "approve"
-RETRY_SECONDS = 10.0
+RETRY_SECONDS = 20.0
 
 
 def decide(observed: DriftMonitorObserved, now: datetime) -> Plan:
@@ -82,7 +82,8 @@ def _outcome(observed: DriftMonitorObserved, status: DriftMonitorStatus) -> Outc
 def _without_reference(observed: DriftMonitorObserved, reason: Unjudgeable, now: datetime) -> Outcome:
     status = observed.status.model_copy(update={"phase": "Waiting"})
     state = progressing if reason.waiting else stalled
-    wake = after(now, RETRY_SECONDS) if reason.reason == Reason.PROFILE_UNREADABLE else None
+    unseen = reason.reason in (Reason.PROFILE_UNREADABLE, Reason.NO_PROFILE)
+    wake = after(now, RETRY_SECONDS) if unseen else None  # nothing tells when the registry has it
     return Outcome(status, state(reason.reason, reason.message), wake_at=wake)
 
 
@@ -185,6 +186,8 @@ def _start(
     """An entry in the ledger -> the Experiment -> status says so. Each arrow is a pass of its own, so a
     process that dies anywhere is continued by the next one."""
     outcome = _same(observed)
+    if observed.spec.mode == "Observe":
+        return choice.end(outcome, now)
     if world.made is not None:
         return choice.executed(observed, outcome, decision, world.made.name, now)
     broken = is_broken(observed.status)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from trimtab.apis.v1alpha1.driftmonitor import DriftMonitorSpec
+from trimtab.apis.v1alpha1.driftmonitor import DriftMonitorSpec, Signals
 from trimtab.apis.v1alpha1.driftmonitor_status import (
     DriftMonitorStatus,
     PersistenceStatus,
     SignalStatus,
     WindowStatus,
 )
+from trimtab.driftmonitor.drift import judge_feature_drift, judge_prediction_drift
+from trimtab.driftmonitor.quality import judge_data_quality
 from trimtab.driftmonitor.realised import judge_labels
-from trimtab.driftmonitor.signals import Judge, Signal, SignalFinding, judge_inputs
+from trimtab.driftmonitor.signals import Judge, Signal, SignalFinding, held_back
 from trimtab.driftmonitor.windows import ClosedWindow, Completeness
 from trimtab.stats.persistence import Mark, Persistence, advance
 from trimtab_runtime.contract.profile import Profile
@@ -71,11 +73,9 @@ def judge(
     if not window.rows and not window.labelled and window.completeness is not Completeness.COMPLETE:
         return None
     rule = spec.persistence
-    by = Judge(profile, spec.signals, rule.raise_, rule.of)
-    findings = judge_inputs(by, window)
-    if spec.signals.realised_performance is not None:
-        before = status.window.rows if status.window else 0
-        findings.append(judge_labels(by, spec.signals.realised_performance, window, before))
+    by = Judge(profile, rule.raise_, rule.of)
+    before = status.window.rows if status.window else 0
+    findings = [held_back(finding, window) for finding in _findings(by, spec.signals, window, before)]
     states = _persisted(status.persistence, findings)
     signals = tuple(_signal_status(finding, states, rule.of) for finding in findings)
     return Judgement(
@@ -93,6 +93,18 @@ def judge(
         persistence=tuple(_kept(states)),
         broken=_is_broken(signals) or _is_broken(status.signals),
     )
+
+
+def _findings(by: Judge, signals: Signals, window: ClosedWindow, rows_before: int) -> Iterable[SignalFinding]:
+    """Those of the signals that are on."""
+    if signals.feature_drift is not None:
+        yield judge_feature_drift(by, signals.feature_drift, window)
+    if signals.prediction_drift is not None:
+        yield judge_prediction_drift(by, signals.prediction_drift, window)
+    if signals.data_quality is not None:
+        yield judge_data_quality(by, signals.data_quality, window)
+    if signals.realised_performance is not None:
+        yield judge_labels(by, signals.realised_performance, window, rows_before)
 
 
 def is_repeat(status: DriftMonitorStatus, judgement: Judgement) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from trimtab.apis.v1alpha1.driftmonitor import PerformanceLimit, RealisedPerformanceSpec
 from trimtab.apis.v1alpha1.driftmonitor_status import PerformanceStatus
-from trimtab.driftmonitor.signals import Judge, Signal, SignalFinding, held_back, rounded, silent
+from trimtab.driftmonitor.signals import Judge, Signal, SignalFinding, rounded, seconds_to, silent
 from trimtab.driftmonitor.windows import ClosedWindow
 from trimtab.stats.degradation import SIGMAS, Degradation, Metric, compare
 from trimtab.stats.performance import Performance, bucket_scores, realised
@@ -41,18 +41,16 @@ def judge_labels(
     message = _no_verdict(spec, feedback, window, rows_before)
     found = () if message else _degradations(judge.profile, spec, window, _by_bucket(judge.profile, feedback))
     verdicts = [_verdict(degradation) for _, degradation in found]
-    finding = SignalFinding(
+    return SignalFinding(
         signal=Signal.REALISED_PERFORMANCE,
         verdict=combine(verdicts),
-        samples=labelled,
         marks={limit.metric: _mark(judge, limit, degradation) for limit, degradation in found},
         rules={limit.metric: _rule(judge, limit) for limit in spec.metrics},
         min_samples=spec.min_labelled,
-        seconds_to_min_samples=math.ceil(spec.min_labelled * window.seconds / labelled) if labelled else None,
+        seconds_to_min_samples=seconds_to(spec.min_labelled, labelled, window.seconds),
         message=message,
         metrics=tuple(_status(degradation) for _, degradation in found if degradation is not None),
     )
-    return held_back(finding, window)
 
 
 def _known(profile: Profile, window: ClosedWindow) -> dict[FeedbackKey, int]:

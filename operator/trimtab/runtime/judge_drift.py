@@ -16,7 +16,7 @@ from trimtab.driftmonitor.observed import DriftMonitorObserved
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.windows import OpenWindow, Round, window_at
 from trimtab.experiment.observed import Artifact, Problem
-from trimtab.model.errors import Terminal
+from trimtab.model.errors import Transient
 from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, MODEL_VERSION, ObjectKey
 from trimtab.model.names import window_config_map
 from trimtab.runtime import metrics_watch
@@ -70,8 +70,8 @@ class DriftJudge:
     async def judged(
         self, observed: DriftMonitorObserved, served: Served, now: datetime
     ) -> DriftMonitorObserved:
-        """``observed`` with the newest round counted. Raises Terminal for a checkpoint that nobody can
-        read."""
+        """``observed`` with the newest round counted. Raises Transient for a checkpoint that nobody can read:
+        ConfigMaps are not watched, so it is looked for again."""
         window = await self._open(observed, served, now)
         pods = await self._pods(served)
         monitor = ObjectKey(DRIFT_MONITOR.id, observed.namespace, observed.name)
@@ -98,7 +98,7 @@ class DriftJudge:
         except UnreadableCheckpoint as error:
             name = window_config_map(observed.name)
             text = f"ConfigMap {name} cannot be read ({error}); delete it to begin its window anew"
-            raise Terminal(Reason.EVIDENCE_UNREADABLE, text) from error
+            raise Transient(Reason.EVIDENCE_UNREADABLE, text) from error
 
     def _judgement(self, observed: DriftMonitorObserved, served: Served) -> Judgement | None:
         """That of the last closed window, if status does not show it and it says anything new."""

@@ -21,13 +21,12 @@ SHORTEST_PAUSE_SECONDS = 0.05
 
 @dataclass
 class Round:
-    """The newest scrape of one Deployment's pods. ``targets``: the uids of those that were asked."""
+    """The newest scrape of one Deployment's pods: pages by uid, and by name why there is none."""
 
     number: int
     at: datetime
     pages: Mapping[str, ServerPage]
     failures: Mapping[str, str]
-    targets: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -112,11 +111,9 @@ class MetricsWatch:
 
     async def _round(self, watch: _Watch) -> None:
         watch.started_at = time.monotonic()
-        targets = watch.targets
-        scraped = await self._scraper.scrape(targets)
+        scraped = await self._scraper.scrape(watch.targets)
         number = watch.last.number + 1 if watch.last else 1
-        asked = frozenset(target.uid for target in targets)
-        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures, asked)
+        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures)
         for reader in list(watch.readers):
             self._notify(reader)
 

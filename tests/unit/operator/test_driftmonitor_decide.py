@@ -430,6 +430,12 @@ def test_a_suggestion_waits() -> None:
     assert decision_of(plan) == ("Retrain", "Suggested", "")
 
 
+def test_what_was_approved_is_dropped_when_the_mode_forbids_it() -> None:
+    plan = decide(approved(spec=spec(mode="Observe")), NOW)
+    assert plan.children == ()
+    assert wire_of(plan)["decision"]["endedAt"]
+
+
 # --- the ledger -------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,16 @@ import pytest
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model import names
-from trimtab.model.kinds import EXPERIMENT, JOB, MODEL_VERSION, POD, Kind, ObjectKey
+from trimtab.model.kinds import (
+    DEPLOYMENT,
+    DRIFT_MONITOR,
+    EXPERIMENT,
+    JOB,
+    MODEL_VERSION,
+    POD,
+    Kind,
+    ObjectKey,
+)
 from trimtab.runtime.handlers import Events
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.routes import WATCHED
@@ -40,6 +49,13 @@ LINEAGE = {"spec": {"lineage": {"experiment": {"name": "winter"}}}}
             {"Experiment ml/winter", "ModelVersion ml/flights-v3"},
             "the version waits for its Experiment to name it",
         ),
+        (
+            EXPERIMENT,
+            made("flights-r-1", labels={names.LABEL_TRIGGER: "flights"}),
+            {"Experiment ml/flights-r-1", "DriftMonitor ml/flights"},
+            "the monitor that made it waits for its end",
+        ),
+        (DRIFT_MONITOR, made("flights"), {"DriftMonitor ml/flights"}, "itself"),
         (MODEL_VERSION, made("flights-v3"), {"ModelVersion ml/flights-v3"}, "made by hand, without lineage"),
         (
             MODEL_VERSION,
@@ -113,3 +129,16 @@ async def test_resyncs_go_behind_people() -> None:
     on.changed(EXPERIMENT, made("autumn"), resync=True)
     on.observed(EXPERIMENT, "MODIFIED", made("winter"))
     assert [str(await queue.take()) for _ in range(2)] == ["Experiment ml/winter", "Experiment ml/autumn"]
+
+
+def test_a_deployment_concerns_the_monitors_that_watch_it() -> None:
+    cache = Cache()
+    for name, watched in (("a", "flights"), ("b", "trains"), ("c", "flights")):
+        cache.put(DRIFT_MONITOR, made(name, spec={"deploymentRef": {"name": watched}}))
+    routes = next(watched for watched in WATCHED if watched.kind is DEPLOYMENT)
+    found = routes.concerned(made("flights", spec={"model": {"name": "flights"}}), cache)
+    assert {str(key) for key in found} == {
+        "Deployment ml/flights",
+        "DriftMonitor ml/a",
+        "DriftMonitor ml/c",
+    }
