@@ -81,9 +81,8 @@ def _in_flight(asked: Asked, ledger: Ledger) -> Iterator[Objection]:
     made = {retrain.name for retrain in asked.world.retrains}
     for entry in ledger.entries:
         if _is_young(entry, asked.now) and entry != asked.own and entry.name not in made:
-            yield Objection(
-                Reason.RETRAIN_IN_FLIGHT, f"DriftMonitor {entry.monitor} is making Experiment {entry.name}"
-            )
+            text = f"Experiment {entry.name}, decided by DriftMonitor {entry.monitor} just now, is not there"
+            yield Objection(Reason.RETRAIN_IN_FLIGHT, f"{text}: it is being made, or was deleted")
 
 
 def _is_young(entry: Entry, now: datetime) -> bool:
