@@ -94,7 +94,10 @@ def test_watching_prints_each_change_until_it_is_interrupted(
     output = tmp_path / "output"
     with output.open("wb") as out:
         watching = subprocess.Popen(
-            command("-w", "-n", lab.api.namespace), env=environment(control_plane.kubeconfig), stdout=out
+            # A test run in a shell's background has SIGINT ignored, and its children with it.
+            ["env", "--default-signal=INT", *command("-w", "-n", lab.api.namespace)],
+            env=environment(control_plane.kubeconfig),
+            stdout=out,
         )
     try:
         wait_until(lambda: "nothing of Trimtab" in output.read_text(), "the empty namespace")
