@@ -146,7 +146,7 @@ def test_pod_security_restricted() -> None:
 
 
 def test_where_the_pods_run_and_what_they_pull_with() -> None:
-    given = "imagePullSecrets={pull},nodeSelector.pool=system,tolerations[0].operator=Exists,replicas=2"
+    given = "imagePullSecrets={pull},nodeSelector.pool=system,tolerations[0].operator=Exists"
     (deployment,) = of_kind(render("--set", given), "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     assert pod["imagePullSecrets"] == [{"name": "pull"}]
@@ -154,8 +154,12 @@ def test_where_the_pods_run_and_what_they_pull_with() -> None:
     assert pod["tolerations"] == [{"operator": "Exists"}]
     (spread,) = pod["topologySpreadConstraints"]
     assert spread["labelSelector"] == deployment["spec"]["selector"]
-    (single,) = of_kind(render(), "Deployment")
-    assert "topologySpreadConstraints" not in single["spec"]["template"]["spec"]
+
+
+def test_a_second_replica_does_not_restart_the_first() -> None:
+    one, two = (of_kind(render("--set", f"replicas={n}"), "Deployment")[0]["spec"] for n in (1, 2))
+    assert (one["replicas"], two["replicas"]) == (1, 2)
+    assert one["template"] == two["template"]
 
 
 def test_the_schema_is_closed_and_knows_every_value() -> None:
