@@ -22,9 +22,13 @@ CREATED = 201
 
 @pytest.fixture(scope="module")
 def requests(world: World, cluster: Cluster) -> list[Object]:
-    """What the operator asked of the API server about objects of these tests, from the audit log."""
+    """What the operator asked of the API server about objects of these tests, in the order of asking.
+
+    The audit log has the order of the answers, which for a watch is that of its end.
+    """
     assert isinstance(cluster, LocalCluster), "conftest collects this file for the local cluster only"
-    return [entry for entry in _entries(cluster) if entry.get("objectRef", {}).get("namespace") == NAMESPACE]
+    ours = [entry for entry in _entries(cluster) if entry.get("objectRef", {}).get("namespace") == NAMESPACE]
+    return sorted(ours, key=lambda entry: str(entry["requestReceivedTimestamp"]))
 
 
 def _entries(cluster: LocalCluster) -> Iterator[Object]:
