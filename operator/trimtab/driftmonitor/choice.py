@@ -25,7 +25,7 @@ from trimtab.apis.v1alpha1.driftmonitor_status import (
 from trimtab.driftmonitor.judgement import Judgement, raised_of, summary
 from trimtab.driftmonitor.ledger import Entry, Ledger
 from trimtab.driftmonitor.limits import Asked, budget_of, objection
-from trimtab.driftmonitor.observed import DriftMonitorObserved, RetrainWorld
+from trimtab.driftmonitor.observed import DriftMonitorObserved, RetrainWorld, Template
 from trimtab.driftmonitor.outcome import Outcome
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.signals import Signal
@@ -137,10 +137,9 @@ def ask(
 
 
 def _fitting(own: Entry | None, world: RetrainWorld) -> Entry | None:
-    sources = getattr(world.template, "spec", None)
-    if own is None or sources is None or {s.name for s in sources.data} != set(own.data):
+    if own is None or not isinstance(world.template, Template):
         return None
-    return own
+    return own if {source.name for source in world.template.spec.data} == set(own.data) else None
 
 
 def executed(
