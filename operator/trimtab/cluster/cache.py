@@ -31,6 +31,8 @@ class Cache:
         self._objects: dict[ObjectKey, Object] = {}
         self._tombstones: dict[ObjectKey, str] = {}
         self._by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        # Every event asks for a kind of a namespace: looking through all would grow with the square.
+        self._by_place: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._by_model: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
@@ -44,8 +46,7 @@ class Cache:
 
     def of_namespace(self, kind: Kind, namespace: str) -> list[Object]:
         """Objects of a namespace, by name."""
-        keys = (key for key in self._objects if (key.kind, key.namespace) == (kind.id, namespace))
-        return self._sorted(keys, kind)
+        return self._sorted(self._by_place.get((kind.id, namespace), ()), kind)
 
     def owned_by(self, uid: str, kind: Kind) -> list[Object]:
         """Objects whose controller is ``uid``, by name."""
@@ -128,6 +129,7 @@ class Cache:
 
     def _remember(self, key: ObjectKey, obj: Object) -> None:
         self._objects[key] = obj
+        self._by_place[key.kind, key.namespace].add(key)
         owner = controller_uid(obj)
         if owner:
             self._by_owner[owner].add(key)
@@ -139,6 +141,7 @@ class Cache:
         obj = self._objects.pop(key, None)
         if obj is None:
             return
+        _discard(self._by_place, (key.kind, key.namespace), key)
         _discard(self._by_owner, controller_uid(obj), key)
         model = obj["metadata"].get("labels", {}).get(LABEL_MODEL)
         _discard(self._by_model, (key.kind, key.namespace, model), key)
