@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import functools
 import random
+import shutil
 import subprocess
+
+from tests.cluster import packages
 
 # Set aside for tests of networks (RFC 2544), so nobody's route is hidden.
 RANGE = "198.19"
@@ -16,6 +19,8 @@ RANGE = "198.19"
 @functools.cache
 def ensure() -> None:
     """All of the range is local from now on; the route is one for all test runs of the machine, and stays."""
+    if shutil.which("ip") is None:
+        packages.ensure(("iproute2",))
     subprocess.run(["ip", "route", "replace", "local", f"{RANGE}.0.0/16", "dev", "lo"], check=True)
 
 
