@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.cluster.control_plane import ControlPlane
-from tests.harness import kstatus
+from tests.harness import access, kstatus
 from tests.harness.api import DEPLOYMENT, condition, phase
+from tests.harness.background import Background
 from tests.harness.deployments import HOLD, WEIGHT, Deployments, plant, reasons, revision
 from tests.harness.lab import Lab
+from tests.harness.proxy import Answer, Fault, Proxy, Request
 from typer.testing import CliRunner
 
 from trimtab.cli.app import app
@@ -80,6 +86,60 @@ def test_an_annotation_that_is_no_action_does_nothing(waiting: Deployments) -> N
     waiting.act("promote", "p-1")
     after = waiting.at_step(3)
     assert reasons(after).count("StaleAction") == 0
+
+
+class Meanwhile(Fault):
+    """Something else is written right before the command's own write arrives, `times` times."""
+
+    def __init__(self, write: Callable[[], object], times: int = 1) -> None:
+        self._write = write
+        self._left = times
+
+    async def before(self, request: Request) -> Answer | None:
+        if request.verb == "PATCH" and b"trimtab.dev/action" in request.body and self._left:
+            self._left -= 1
+            await asyncio.to_thread(self._write)
+        return None
+
+
+@pytest.fixture
+def beside(
+    control_plane: ControlPlane,
+    background: Background,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Proxy]:
+    """A proxy that the commands of a person go through."""
+    with Proxy(access.of_kubeconfig(control_plane.kubeconfig), background) as proxy:
+        kubeconfig = proxy.write_kubeconfig(tmp_path / "person", namespace)
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        yield proxy
+
+
+def test_a_command_is_not_lost_to_what_is_written_meanwhile(waiting: Deployments, beside: Proxy) -> None:
+    touched = itertools.count()
+
+    def touch() -> None:
+        waiting.api.patch(DEPLOYMENT, "flights", {"metadata": {"labels": {"n": str(next(touched))}}})
+
+    beside.fault = Meanwhile(touch, times=3)
+    result = CliRunner().invoke(app, ["abort", "flights"])
+    assert result.exit_code == 0, result.output
+    waiting.reason("CandidateRejected")
+    assert next(touched) == 3
+
+
+def test_a_command_does_not_follow_a_rollout_that_moves_on(waiting: Deployments, beside: Proxy) -> None:
+    def another_was_faster() -> None:
+        waiting.act("promote", "p-1")
+        waiting.at_step(3)
+
+    beside.fault = Meanwhile(another_was_faster)
+    result = CliRunner().invoke(app, ["promote", "flights"])
+    assert result.exit_code == 1
+    assert "step 1 to" in result.output and "ask again" in result.output
+    assert waiting.get()["status"]["step"]["index"] == 3
 
 
 def test_the_commands_write_what_is_read(

@@ -123,6 +123,8 @@ class Player:
         for uid, (pod, played) in list(self._held.items()):
             if played.job == job:
                 del self._held[uid]
+                # What it reports now must not arrive after what it does next.
+                await asyncio.gather(self._playing[uid], return_exceptions=True)
                 self._begin(pod, played)
 
     async def _start(self) -> None:

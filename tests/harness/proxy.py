@@ -60,7 +60,7 @@ class Request:
         within = re.sub(r"^.*/namespaces/[^/]+/", "", self.path)
         if self.verb != "POST":
             return within
-        return f"{within}/{json.loads(self.body)['metadata']['name']}"
+        return f"{within}/{json.loads(self.body).get('metadata', {}).get('name', '')}"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trimtab.cli.reach import connected
+from trimtab.cluster.client import Client
+from trimtab.model.errors import Conflict, Transient
 from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, Kind
 from trimtab.model.names import ANNOTATION_ACTION
 
 Status = Mapping[str, Any]
+ATTEMPTS = 20
 
 
 class NothingToDo(Exception):
@@ -57,21 +60,43 @@ VERBS: Mapping[str, tuple[Kind, Callable[[Status], dict[str, Any]]]] = {
 
 
 async def _act(action: str, namespace: str, name: str) -> str:
-    kind, _ = VERBS[action]
     async with connected() as client:
+        by = await client.who_am_i()
+        text = await _ask(client, action, namespace, name, by)
+    return f"{action} of {name}: {_what(text)}, asked for by {by}"
+
+
+async def _ask(client: Client, action: str, namespace: str, name: str, by: str) -> str:
+    """Write the annotation, guarded by resourceVersion; returns its text.
+
+    The operator writes status all the time in a rollout. A write of ours that it overtakes is repeated as
+    long as it would ask for the same: nobody's abort is lost to a sample that was counted meanwhile.
+    """
+    kind, _ = VERBS[action]
+    token, first = secrets.token_hex(8), ""
+    for _ in range(ATTEMPTS):
         found = await client.find(kind, namespace, name)
         if found is None:
             raise NothingToDo(f"there is no {kind} {name} in namespace {namespace}")
-        by = await client.who_am_i()
-        text = annotation(action, found.get("status", {}), by, secrets.token_hex(8))
-        # Guarded by resourceVersion: what the person saw is what is acted on.
-        changes = {
-            "metadata": {
-                "resourceVersion": found["metadata"]["resourceVersion"],
-                "annotations": {ANNOTATION_ACTION: text},
-            }
+        text = annotation(action, found.get("status", {}), by, token)
+        first = first or text
+        if text != first:
+            raise NothingToDo(
+                f"it moved on meanwhile, from {_what(first)} to {_what(text)}: look, and ask again"
+            )
+        meta = {
+            "resourceVersion": found["metadata"]["resourceVersion"],
+            "annotations": {ANNOTATION_ACTION: text},
         }
-        await client.merge_patch(kind, namespace, name, changes)
-    asked = {key: value for key, value in json.loads(text).items() if key not in ("action", "token", "by")}
-    what = ", ".join(f"{key} {value}" for key, value in asked.items())
-    return f"{action} of {name}: {what}, asked for by {by}"
+        try:
+            await client.merge_patch(kind, namespace, name, {"metadata": meta})
+        except Conflict:
+            continue
+        return text
+    raise Transient("Conflict", f"{name} changed {ATTEMPTS} times while it was asked for {action}; ask again")
+
+
+def _what(text: str) -> str:
+    """What an annotation is about."""
+    about = {key: value for key, value in json.loads(text).items() if key not in ("action", "token", "by")}
+    return ", ".join(f"{key} {value}" for key, value in about.items())

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import yaml
 from kubernetes.aio import config as kube_config
 
-from trimtab.cluster.client import Client, NoAnswer, Refused, pod_namespace
+from trimtab.cluster.client import Client, NoAnswer, Refused, kubeconfig, pod_namespace
 from trimtab.model.errors import Transient, TrimtabError
 from trimtab.model.kinds import Kind
 
@@ -53,7 +53,7 @@ def home_namespace() -> str:
     if namespace := pod_namespace():
         return namespace
     try:
-        _, active = kube_config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+        _, active = kube_config.list_kube_config_contexts(kubeconfig())  # type: ignore[no-untyped-call]
     except _UNUSABLE:
         return "default"  # what is wrong with the file is said by `connected`
     return str(active["context"].get("namespace") or "default")

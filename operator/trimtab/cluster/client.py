@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,20 @@ def pod_namespace() -> str:
     return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.is_file() else ""
 
 
+def kubeconfig() -> str | None:
+    """What KUBECONFIG says now, which the library reads only when it is imported; None: its default path."""
+    return os.environ.get("KUBECONFIG") or None
+
+
 async def load_configuration() -> Configuration:
     """In-cluster credentials when there are some, else the user's kubeconfig."""
     configuration = Configuration()
     try:
         kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except kube_config.ConfigException:
-        await kube_config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig(), client_configuration=configuration
+        )
     return configuration
 
 
