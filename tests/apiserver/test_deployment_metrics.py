@@ -97,7 +97,9 @@ def test_a_pod_with_our_labels_is_not_read(lab: Lab, deployments: Deployments) -
     deployments.served(WEIGHT, ANALYZE, HOLD)
     plant(lab.api, 2)
     analyzing = deployments.until(lambda d: d["status"].get("step"))
-    real = _pod_of(lab, revision(analyzing, "candidate"))
+    candidate = revision(analyzing, "candidate")
+    real = _pod_of(lab, candidate)
+    wait_until(lambda: lab.player.serving.servers(candidate), "the candidate to serve")
     labels = real["metadata"]["labels"]
     spec = real["spec"]
     spec.pop("nodeName", None)
