@@ -48,9 +48,9 @@ def test_foreign_edits_are_repaired(lab: Lab, deployments: Deployments) -> None:
     lab.api.wait(SERVICE, "flights", lambda s: s["spec"]["selector"]["trimtab.dev/revision"] == rev)
     lab.api.patch(WORKLOAD, name, {"spec": {"replicas": 3}})
     lab.api.wait(WORKLOAD, name, lambda w: w["spec"]["replicas"] == 1)
-    workload = lab.api.get(WORKLOAD, name)
-    workload["spec"]["template"]["spec"]["containers"][0]["image"] = "elsewhere/other:1"
-    lab.api.replace(WORKLOAD, workload)
+    (server,) = lab.api.get(WORKLOAD, name)["spec"]["template"]["spec"]["containers"]
+    edited = {"spec": {"template": {"spec": {"containers": [{**server, "image": "elsewhere/other:1"}]}}}}
+    lab.api.patch(WORKLOAD, name, edited)
     lab.api.wait(WORKLOAD, name, lambda w: w["spec"]["template"]["spec"]["containers"][0]["image"] == image)
     deployments.ready("flights-v1")
 

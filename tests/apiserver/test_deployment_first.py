@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from tests.harness import kstatus
 from tests.harness.api import CONTROLLER_REVISION, MODEL_VERSION, SERVICE, WORKLOAD, condition, phase
@@ -121,11 +119,11 @@ def test_another_version_replaces_a_first_one_that_failed(lab: Lab, deployments:
 def test_an_idle_deployment_is_written_no_more(lab: Lab, deployments: Deployments) -> None:
     """Also not by a new process that decides everything anew; Events are offered again, and are there."""
     deployments.served(edits={"spec.serving": _every_field()})
-    _settle(lab)
+    lab.settle()
     before = len(lab.proxy.writes)
     lab.operators[0].kill()
     lab.successor(sweepSeconds=1.0, **FAST)
-    _settle(lab)
+    lab.settle()
     written = lab.proxy.writes[before:]
     assert [str(write) for write in written if not write.name.startswith("events/")] == []
     assert {write.status for write in written} <= {409}
@@ -140,12 +138,3 @@ def _every_field() -> dict[str, object]:
         "nodeSelector": {"example.com/pool": "serving"},
         "tolerations": [{"key": "serving", "operator": "Exists", "effect": "NoSchedule"}],
     }
-
-
-def _settle(lab: Lab) -> None:
-    """Until nothing is written for longer than two sweeps."""
-    written, since = len(lab.proxy.writes), time.monotonic()
-    while time.monotonic() - since < 2.5:
-        time.sleep(0.1)
-        if len(lab.proxy.writes) != written:
-            written, since = len(lab.proxy.writes), time.monotonic()

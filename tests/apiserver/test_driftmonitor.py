@@ -94,6 +94,7 @@ def test_silence_is_said_once_and_never_healthy(monitors: Monitors) -> None:
     silent = monitors.phase("NoTraffic")
     assert condition(silent, "Ready")["reason"] == "NoTraffic"
     (server,) = monitors.lab.player.serving.servers()
+    monitors.lab.settle()  # its Event follows its status
     written, scrapes = len(monitors.lab.proxy.writes), server.scrapes
     wait_until(lambda: server.scrapes > scrapes + 12, "some windows more")
     assert monitors.get()["metadata"]["resourceVersion"] == silent["metadata"]["resourceVersion"]

@@ -115,6 +115,7 @@ def test_the_whole_loop_by_apply_and_wait(lab: Lab, repository: Repository) -> N
     assert [theirs(obj) for obj in after] == [theirs(obj) for obj in before]
     assert [written_beside_status(obj) for obj in after] == [[], []]
     assert _writes_beside_status(lab) == {("modelversions", "POST")}, "made by it, from the Experiments"
+    lab.settle()
     idle = len(lab.proxy.writes)
     repository.apply(first, second, deployment)
     assert len(lab.proxy.writes) == idle, "an apply that changes nothing wakes nobody"

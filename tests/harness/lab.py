@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from trimtab_runtime.dataset.artifact import push_csv
 Object = dict[str, Any]
 FINAL = ("Succeeded", "GateFailed", "Failed")
 SPLITS = ("train", "validation", "evaluation", "reference")
+
+QUIET_SECONDS, SETTLE_SECONDS = 2.5, 60.0
 
 
 @dataclass
@@ -73,6 +76,18 @@ class Lab:
 
     def ended(self, name: str = "flights") -> Object:
         return self.api.wait(EXPERIMENT, name, lambda e: phase(e) in FINAL)
+
+    def settle(self) -> None:
+        """Until nothing was written for a while: longer than a sweep of 1 s, and than a window of 2 s."""
+        began = since = time.monotonic()
+        written = len(self.proxy.writes)
+        while time.monotonic() - since < QUIET_SECONDS:
+            time.sleep(0.1)  # the absence of writes has no condition to wait for
+            if len(self.proxy.writes) != written:
+                written, since = len(self.proxy.writes), time.monotonic()
+                assert since - began < SETTLE_SECONDS, (
+                    f"the operator goes on writing: {self.proxy.writes[-1]}"
+                )
 
     def wait_reason(self, reason: str, name: str = "flights", type_: str = "Ready") -> Object:
         """The Experiment once the condition says this reason."""
