@@ -87,7 +87,8 @@ def test_without_steps_the_next_version_takes_over_when_it_is_ready(
 def test_a_candidate_that_fails_requests_is_given_up_and_quarantined(
     lab: Lab, deployments: Deployments
 ) -> None:
-    first = deployments.served(WEIGHT, ANALYZE, HOLD)
+    patient = {"analyze": {"minSamples": 10_000, "maxDuration": "5m"}}
+    first = deployments.served(WEIGHT, patient, HOLD)
     stable = revision(first)
     plant(lab.api, 2)
     bad = revision(deployments.until(lambda d: "candidate" in d["status"]), "candidate")
@@ -101,7 +102,7 @@ def test_a_candidate_that_fails_requests_is_given_up_and_quarantined(
     assert entry["modelVersion"] == "flights-v2"
     errors = next(m for m in rejected["status"]["analysis"] if m["metric"] == "errors")
     assert errors["verdict"] == "Fail"
-    assert errors["samples"] < 100, "a handful of requests is enough"
+    assert errors["samples"] < 1_000, "what it takes to be sure, and no wait for minSamples"
     assert deployments.selected() == revision(rejected) == stable
     lab.api.wait_gone(WORKLOAD, f"flights-{bad}")
     version = lab.api.wait(MODEL_VERSION, "flights-v2", lambda v: v["status"].get("quarantinedBy"))
