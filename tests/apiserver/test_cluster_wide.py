@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cluster.control_plane import ControlPlane
+from tests.harness.account import kubeconfig_of
 from tests.harness.api import EXPERIMENT, LEASE, Api, create_namespace, phase
 from tests.harness.lab import SINGLE, Lab
 from tests.harness.operator import Operator
@@ -58,10 +59,7 @@ def cluster_wide(lab: Lab, control_plane: ControlPlane, tmp_path: Path) -> Itera
         kubectl(
             "create", "rolebinding", verb, f"--role={verb}", f"--serviceaccount={home}:default", "-n", home
         )
-    kubeconfig = yaml.safe_load(control_plane.kubeconfig.read_text())
-    kubeconfig["users"][0]["user"] = {"token": kubectl("create", "token", "default", "-n", home).strip()}
-    path = tmp_path / "account.kubeconfig"
-    path.write_text(yaml.safe_dump(kubeconfig))
+    path = kubeconfig_of(control_plane, home, tmp_path)
     given = yaml.safe_load(
         lab.operator(namespaces=[], clusterWide=True, leaseName="trimtab-cluster").config.read_text()
     )

@@ -11,6 +11,7 @@ import yaml
 from tests.cluster.cache import CLONE
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import KubectlFailed
+from tests.harness.account import kubeconfig_of
 from tests.harness.api import DEPLOYMENT, EXPERIMENT, wait_until
 from tests.harness.lab import SINGLE, Lab
 from tests.harness.operator import Operator
@@ -113,7 +114,9 @@ def test_an_install_by_kubectl_in_a_namespace_of_ones_own(
     adapted = given | {
         key: value for key, value in yaml.safe_load(place.config.read_text()).items() if key != "leaseName"
     }
-    operator = Operator(tmp_path / "installed", adapted, as_account(control_plane, namespace, tmp_path))
+    operator = Operator(
+        tmp_path / "installed", adapted, kubeconfig_of(control_plane, namespace, tmp_path, account="trimtab")
+    )
     lab.operators.append(operator)
     operator.start().wait_leading()
     lab.create(lab.experiment(edits=SINGLE))
@@ -123,13 +126,3 @@ def test_an_install_by_kubectl_in_a_namespace_of_ones_own(
     wait_until(lambda: operator.page("/metrics").count("trimtab_queue_depth 0.0"), "an empty queue")
     assert 'code="403"' not in operator.page("/metrics")
     assert lab.api.get(EXPERIMENT, "flights")["metadata"]["managedFields"][0]["manager"] == "test"
-
-
-def as_account(plane: ControlPlane, namespace: str, folder: Path) -> Path:
-    """A kubeconfig of the installed ServiceAccount."""
-    document = yaml.safe_load(plane.kubeconfig.read_text())
-    token = plane.kubectl("create", "token", "trimtab", "-n", namespace).strip()
-    document["users"][0]["user"] = {"token": token}
-    path = folder / "account.kubeconfig"
-    path.write_text(yaml.safe_dump(document))
-    return path

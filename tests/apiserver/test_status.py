@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
 from tests.apiserver import samples
 from tests.cluster.control_plane import ControlPlane
+from tests.harness.account import kubeconfig_of
 from tests.harness.api import DEPLOYMENT, MODEL_VERSION, phase, wait_until
 from tests.harness.lab import SINGLE, Lab
 from tests.harness.plays import Fail, Run, Succeed
@@ -116,12 +116,7 @@ def test_watching_prints_each_change_until_it_is_interrupted(
 def test_who_may_not_see_it_is_told_what_to_ask_for(
     control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    stranger = tmp_path / "kubeconfig"
-    document = yaml.safe_load(control_plane.kubeconfig.read_text())
-    token = control_plane.kubectl("create", "token", "default", "-n", namespace).strip()
-    document["users"][0]["user"] = {"token": token}
-    document["contexts"][0]["context"]["namespace"] = namespace
-    stranger.write_text(yaml.safe_dump(document))
+    stranger = kubeconfig_of(control_plane, namespace, tmp_path, context_namespace=namespace)
     done = subprocess.run(command(), env=environment(stranger), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert (

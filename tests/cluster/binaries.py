@@ -70,8 +70,14 @@ REGISTRY = ProgramSet(
 )
 HELM = ProgramSet("helm", "helm.sh/helm/v3", {"helm": "helm.sh/helm/v3/cmd/helm"}, usual_seconds=210)
 KWOK = ProgramSet("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, usual_seconds=120)
+TRAEFIK = ProgramSet(
+    "traefik",
+    "github.com/traefik/traefik/v3",
+    {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
+    usual_seconds=600,
+)
 
-SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK)}
+SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK)}
 NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, HELM, COREDNS)
 """In order of need: the API server tests wait for the first two only. KWOK is built by the benchmarks."""
 
