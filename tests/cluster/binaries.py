@@ -76,10 +76,17 @@ TRAEFIK = ProgramSet(
     {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
     usual_seconds=600,
 )
+ARGO_ROLLOUTS = ProgramSet(
+    "argo-rollouts",
+    "github.com/argoproj/argo-rollouts",
+    {"rollouts-controller": "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
+    usual_seconds=330,
+)
 
-SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK)}
+SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK, ARGO_ROLLOUTS)}
 NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, HELM, COREDNS)
-"""In order of need: the API server tests wait for the first two only. KWOK is built by the benchmarks."""
+"""In order of need: the API server tests wait for the first two only. KWOK and the peers are built by the
+benchmarks."""
 
 
 def ensure(programs: ProgramSet) -> Path:

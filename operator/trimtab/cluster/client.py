@@ -188,10 +188,10 @@ class Client:
         return await self._send("PUT", kind, path, body=body, query={"fieldManager": SCALE_FIELD_MANAGER})
 
     async def delete(
-        self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str
+        self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str, foreground: bool
     ) -> Object:
         options = {
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Foreground" if foreground else "Background",
             "preconditions": {"uid": uid, "resourceVersion": resource_version},
         }
         return await self._send("DELETE", kind, kind.object_path(namespace, name), body=options)

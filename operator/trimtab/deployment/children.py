@@ -77,7 +77,7 @@ def third_pods(observed: DeploymentObserved, status: DeploymentStatus) -> bool:
 def ready(observed: DeploymentObserved, side: Side | None) -> int:
     """Ready pods of a side, once its workload's controller has seen the last change."""
     workload = observed.workloads.get(side.revision) if side else None
-    return workload.ready_replicas if workload and workload.settled else 0
+    return workload.ready_replicas if workload and workload.settled and not workload.deleting else 0
 
 
 def _replicas(observed: DeploymentObserved, side: Side) -> int:
@@ -104,16 +104,18 @@ def children_of(
         writes.append(build.front_service(observed, None if both else want.traffic.revision))
     writes += _shrink(observed, status.candidate, want.pair.candidate, status.stable, want.pair.stable)
     writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
-    writes += [Scale(WORKLOAD, w.body, 0) for w in _retired(observed, status) if w.replicas and _idle(w)]
     return tuple(writes)
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads that have no pod any more. Their ControllerRevisions stay."""
+    """Retired workloads without traffic. Their ControllerRevisions stay.
+
+    They are deleted in the foreground: an object that is still there says that pods of it are.
+    """
     return tuple(
         _delete(workload)
         for workload in _retired(observed, status)
-        if workload.replicas == 0 and not workload.pods and workload.settled and not workload.deleting
+        if _idle(workload) and not workload.deleting
     )
 
 
@@ -123,6 +125,8 @@ def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[
     if record is None or side is None:
         return []
     workload = observed.workloads.get(side.revision)
+    if workload is not None and workload.deleting:
+        return []  # made again when it is gone
     if size == 0 and workload is None:
         return []
     writes: list[ChildWrite] = [build.workload(observed, record)]
@@ -187,4 +191,6 @@ def _idle(workload: WorkloadObserved) -> bool:
 
 def _delete(workload: WorkloadObserved) -> Delete:
     meta = workload.body["metadata"]
-    return Delete(WORKLOAD, meta["namespace"], meta["name"], meta["uid"], meta["resourceVersion"])
+    return Delete(
+        WORKLOAD, meta["namespace"], meta["name"], meta["uid"], meta["resourceVersion"], foreground=True
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -140,7 +141,7 @@ def _start(observed: DeploymentObserved, target: VersionObserved, revision: str,
         text = f"freezing revision {revision} of {target.name}"
         decision = _without_candidate(observed, "Progressing", progressing(Reason.STARTING, text))
         children = (*decision.children, freeze(observed, target, revision))
-        decision = Decision(decision.status, decision.conditions, children, decision.deletions)
+        decision = replace(decision, children=children, silent=superseded is None)
     else:
         decision = _give_role(observed, target, revision, now)
     if superseded is None:
@@ -163,13 +164,24 @@ def _give_role(
         }
     )
     text = f"{target.name}, revision {revision}"
+    return _begun(observed, status, candidate, text, now).note(
+        f"started-{turn_name(candidate)}", Reason.CANDIDATE_STARTED, text, now
+    )
+
+
+def _begun(
+    observed: DeploymentObserved, status: DeploymentStatus, candidate: Side, text: str, now: datetime
+) -> Decision:
+    """Beside a stable revision the first step begins with the role."""
+    if status.stable is not None:
+        return rollout.begin(replace(observed, status=status), candidate, now)
     want = wanted(observed, status, 0)
     return Decision(
         status,
         progressing(Reason.STARTING, text),
         children_of(observed, status, want),
         deletions_of(observed, status),
-    ).note(f"started-{turn_name(candidate)}", Reason.CANDIDATE_STARTED, text, now)
+    )
 
 
 def _candidate(observed: DeploymentObserved, now: datetime) -> Decision:

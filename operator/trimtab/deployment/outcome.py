@@ -21,6 +21,7 @@ class Decision:
     """The next status (without conditions), its conditions, and the writes that may follow it.
 
     ``urgent``: traffic must go back within a second, so its write does not wait long for that of the status.
+    ``silent``: the children come first, and the pass that sees them says what there is to say.
     """
 
     status: DeploymentStatus
@@ -29,6 +30,7 @@ class Decision:
     deletions: tuple[Delete, ...] = ()
     wake_at: datetime | None = None
     urgent: bool = False
+    silent: bool = False
 
     def note(
         self, entry_id: str, reason: Reason, message: str, now: datetime, *, warning: bool = False
@@ -60,7 +62,7 @@ def finish(observed: DeploymentObserved, decision: Decision, now: datetime) -> P
     )
     wire = status.to_wire()
     return Plan(
-        status=wire if wire != observed.status.to_wire() else None,
+        status=wire if wire != observed.status.to_wire() and not decision.silent else None,
         children=decision.children,
         deletions=decision.deletions,
         wake_at=decision.wake_at,

@@ -1,7 +1,7 @@
 """What status says about a running analysis, without a write for every scrape.
 
-Verdicts and steps are written when they change; the numbers beside them, with the weight on its way, at most
-once a minute.
+Steps and verdicts (Pass, Fail, ProviderError) are written when they change; the numbers beside them, with the
+weight on its way, at most once a minute.
 """
 
 from __future__ import annotations
@@ -62,10 +62,14 @@ def _is_due(
 ) -> bool:
     if stored.step is None or status.step is None or stored.step.index != status.step.index:
         return True
-    before = [(metric.metric, metric.verdict) for metric in stored.analysis]
-    if before != [(metric.metric, metric.verdict) for metric in fresh]:
+    if _decided(stored.analysis) != _decided(fresh):
         return True
     return seconds - stored.step.observed_seconds >= REPORT_SECONDS
+
+
+def _decided(analysis: Sequence[MetricStatus]) -> dict[str, str]:
+    """The verdicts that say something: that there is little data, or still too little, is no news."""
+    return {m.metric: m.verdict for m in analysis if m.verdict not in ("NoData", "Inconclusive")}
 
 
 def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:

@@ -18,6 +18,12 @@ from trimtab.deployment.steps import position
 from trimtab.deployment.turn import Turn, enter, give_up
 
 
+def begin(observed: DeploymentObserved, candidate: Side, now: datetime) -> Decision:
+    """The candidate has just got its role: step 0."""
+    at = position(observed.spec.rollout.steps, None)
+    return enter(Turn(observed=observed, candidate=candidate, verdicts=(), at=at, now=now), 0)
+
+
 def follow(observed: DeploymentObserved, candidate: Side, now: datetime) -> Decision:
     """One pass over a candidate that the spec asks for."""
     turn = Turn(

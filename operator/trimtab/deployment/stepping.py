@@ -6,6 +6,7 @@ from trimtab.deployment.children import Wanted, children_of, deletions_of, is_sp
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.steps import brief_pause, position
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
 from trimtab.deployment.waiting import undecided, weight_text
 from trimtab.model.conditions import progressing
@@ -25,6 +26,15 @@ def advance(turn: Turn) -> Decision:
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
 
 
+def running_step(observed: DeploymentObserved) -> int:
+    """The step that time is counted for now: that of status, or the brief pause behind an applied weight."""
+    status = observed.status
+    at = position(observed.spec.rollout.steps, status.step)
+    if at.step is None or brief_pause(observed.spec.rollout.steps, at.index) is None:
+        return at.index
+    return at.index + is_applied(observed, wanted(observed, status, at.weight))
+
+
 def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
     """Both sides have the pods of the weight, all of them behind the Service."""
     status = observed.status
@@ -38,11 +48,34 @@ def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
 def _weight(turn: Turn) -> Decision:
     want = wanted(turn.observed, turn.observed.status, turn.at.weight)
     if is_applied(turn.observed, want):
-        text = weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
-        entry = f"weight-{turn.at.index}-{turn.name}"
-        return enter(turn, turn.at.index + 1).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
+        return _weight_applied(turn)
     why, message = unready(turn, want.pair.candidate)
     return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
+
+
+def _weight_applied(turn: Turn) -> Decision:
+    """The next step begins: behind a brief pause, when that is over."""
+    pause = brief_pause(turn.observed.spec.rollout.steps, turn.at.index)
+    following = turn.at.index + 1
+    if pause is not None:
+        if turn.observed.metrics_problem:
+            return stay(turn, Reason.PROVIDER_ERROR, turn.observed.metrics_problem)
+        left = pause - turn.seconds_in(following)
+        if left > 0:
+            return wait(turn, wake=left)
+        following += 1
+    text = weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
+    entry = f"weight-{turn.at.index}-{turn.name}"
+    return _begin(turn, following).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
+
+
+def _begin(turn: Turn, index: int) -> Decision:
+    """The step ``index``; behind the last one promotion, which takes no pass of its own if all pods are
+    there."""
+    steps = turn.observed.spec.rollout.steps
+    if index < len(steps) or ready(turn.observed, turn.candidate) < turn.observed.spec.serving.replicas:
+        return enter(turn, index)
+    return _promote(turn)
 
 
 def _pause(turn: Turn) -> Decision:
@@ -50,7 +83,7 @@ def _pause(turn: Turn) -> Decision:
     if pause is None or pause.seconds is None:
         return wait(turn)
     left = pause.seconds - turn.seconds
-    return enter(turn, turn.at.index + 1) if left <= 0 else wait(turn, wake=left)
+    return _begin(turn, turn.at.index + 1) if left <= 0 else wait(turn, wake=left)
 
 
 def _analyze(turn: Turn) -> Decision:
@@ -58,7 +91,7 @@ def _analyze(turn: Turn) -> Decision:
     if analyze is None:
         raise AssertionError("the step says that it is an analysis")
     if not undecided(turn.verdicts) and turn.observed.evidence is not None:
-        return enter(turn, turn.at.index + 1)
+        return _begin(turn, turn.at.index + 1)
     left = analyze.max_duration_seconds - turn.seconds
     return _inconclusive(turn, turn.waiting.message) if left <= 0 else wait(turn, wake=left)
 
@@ -76,15 +109,17 @@ def _inconclusive(turn: Turn, text: str) -> Decision:
 
 
 def _promotion(turn: Turn) -> Decision:
-    """All steps are done. The candidate grows to full size; then roles swap and the Service follows.
+    """All steps are done. The candidate grows to full size; then it is promoted."""
+    size = turn.observed.spec.serving.replicas
+    if ready(turn.observed, turn.candidate) >= size:
+        return _promote(turn)
+    why, message = unready(turn, size)
+    return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
 
-    Pods keep their labels and are not made again.
-    """
+
+def _promote(turn: Turn) -> Decision:
+    """Roles swap, and the Service follows. Pods keep their labels and are not made again."""
     observed, candidate = turn.observed, turn.candidate
-    size = observed.spec.serving.replicas
-    if ready(observed, candidate) < size:
-        why, message = unready(turn, size)
-        return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
     stable = candidate.model_copy(update={"since": turn.now})
     status = observed.status.model_copy(
         update={

@@ -31,6 +31,21 @@ def position(steps: Sequence[Step], status: StepStatus | None) -> Position:
     return Position(index, steps[index], weights[-1] if weights else 0)
 
 
+BRIEF_PAUSE_SECONDS = 5
+
+
+def brief_pause(steps: Sequence[Step], index: int) -> int | None:
+    """Seconds of the pause behind the weight step ``index``, if it is too short to be said in status.
+
+    It is waited for in the weight step: a status that would stand for a few seconds is not worth a write.
+    """
+    if index + 1 >= len(steps) or steps[index].weight is None:
+        return None
+    pause = steps[index + 1].pause
+    seconds = pause.seconds if pause else None
+    return seconds if seconds is not None and seconds <= BRIEF_PAUSE_SECONDS else None
+
+
 def looks(steps: Sequence[Step]) -> int:
     """How many looks the distribution metrics may take: one per analyze step."""
     return sum(step.analyze is not None for step in steps)

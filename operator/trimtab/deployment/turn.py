@@ -43,10 +43,14 @@ class Turn:
     @property
     def seconds(self) -> float:
         """Observed time in this step."""
+        return self.seconds_in(self.at.index)
+
+    def seconds_in(self, index: int) -> float:
+        """Observed time in the step ``index``."""
         evidence = self.observed.evidence
         if evidence is None:
             return 0.0
-        return observed_seconds(evidence.observed_seconds, evidence.turn, self.at.index)
+        return observed_seconds(evidence.observed_seconds, evidence.turn, index)
 
     @property
     def waiting(self) -> Waiting:

@@ -50,13 +50,17 @@ class Patch:
 
 @dataclass(frozen=True)
 class Delete:
-    """DELETE with preconditions: only this uid in this version; its dependants go in the background."""
+    """DELETE with preconditions: only this uid in this version.
+
+    Its dependants go in the background; with ``foreground`` it stays, marked as deleted, until they are gone.
+    """
 
     kind: Kind
     namespace: str
     name: str
     uid: str
     resource_version: str
+    foreground: bool = False
 
 
 @dataclass(frozen=True)

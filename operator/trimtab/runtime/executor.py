@@ -183,6 +183,7 @@ class Executor:
                 deletion.name,
                 uid=deletion.uid,
                 resource_version=deletion.resource_version,
+                foreground=deletion.foreground,
             )
         except Gone:
             self._cache.drop(ObjectKey(deletion.kind.id, deletion.namespace, deletion.name))

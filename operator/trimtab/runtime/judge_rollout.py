@@ -13,6 +13,7 @@ from trimtab.deployment.checkpoint import UnreadableCheckpoint
 from trimtab.deployment.evidence import Evidence, SideName
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
+from trimtab.deployment.stepping import running_step
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
@@ -52,7 +53,7 @@ class RolloutJudge:
         profiles = _profiles(artifacts)
         if profiles.problem:
             # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
-            step = status.step.index if status.step else 0
+            step = running_step(observed)
             evidence, problem = self._book.tick(observed.uid, step, frozen=True), profiles.problem
         else:
             evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
@@ -84,7 +85,7 @@ class RolloutJudge:
             )
         ]
         round_ = self._watch.latest(key, key, targets)
-        step = observed.status.step.index if observed.status.step else 0
+        step = running_step(observed)
         problem = _problem(round_.failures if round_ else {}, targets)
         evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
         if round_ is not None and not problem:

@@ -28,6 +28,7 @@ from trimtab.deployment.observed import (
     WorkloadObserved,
 )
 from trimtab.deployment.revision import parse_record
+from trimtab.deployment.stepping import running_step
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
@@ -54,6 +55,7 @@ class Workload:
     generation: int = 1
     seen_generation: int = 0
     seen_ready: int = 0
+    deleting: bool = False
     pods: list[Pod] = field(default_factory=list)
 
     @property
@@ -115,7 +117,7 @@ class World:
             replicas=workload.replicas,
             ready_replicas=workload.seen_ready,
             settled=workload.seen_generation >= workload.generation,
-            deleting=False,
+            deleting=workload.deleting,
             pods=tuple(
                 PodObserved(p.name, p.name, "", p.ready, False, p.name in self.endpoints)
                 for p in workload.pods
@@ -186,6 +188,7 @@ class World:
         if known is None:
             self.workloads[revision] = Workload(body)
         else:
+            assert not known.deleting, "what is about to go is changed"
             known.body, known.generation = body, known.generation + 1
 
     def _apply_service(self, apply: Apply) -> None:
@@ -218,7 +221,10 @@ class World:
         if workload.body["metadata"]["resourceVersion"] != deletion.resource_version:
             raise Refused
         assert not self.serving(workload), "a workload is deleted under its traffic"
-        del self.workloads[found[0]]
+        assert deletion.foreground, "its pods would be there when it is not"
+        assert not workload.deleting, "it is on its way already"
+        workload.deleting = True
+        self._touch(workload)
 
     def _guarded(self, known: Mapping[str, Any]) -> Workload:
         for workload in self.workloads.values():
@@ -249,7 +255,11 @@ class World:
 
     def control(self, *, ready: bool) -> None:
         """The controllers of workloads get round to it: pods come and go; ``ready``: all of them start up."""
+        for revision in [r for r, w in self.workloads.items() if w.deleting and not w.pods]:
+            del self.workloads[revision]
         for workload in self.workloads.values():
+            if workload.deleting:
+                workload.replicas = 0
             while len(workload.pods) < workload.replicas:
                 self._number += 1
                 workload.pods.append(Pod(f"{workload.revision}-{self._number}"))
@@ -273,7 +283,7 @@ class World:
         self.now += timedelta(seconds=seconds)
         status = self.typed
         if status.candidate is not None and status.step is not None and not self.metrics_problem:
-            key = step_key(turn_name(status.candidate), status.step.index)
+            key = step_key(turn_name(status.candidate), running_step(self.observe()))
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
     def change_spec(self, **changes: Any) -> None:

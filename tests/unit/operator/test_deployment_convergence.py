@@ -20,6 +20,8 @@ STEPS: list[dict[str, Any]] = [
     {"weight": 50},
     {"pause": {"for": "20s"}},
     {"weight": 80},
+    {"pause": {"for": "5s"}},
+    {"weight": 90},
 ]
 VERSIONS = tuple(samples.version(number) for number in (1, 2, 3))
 SECONDS = st.sampled_from([0, 15])
@@ -136,7 +138,7 @@ def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:
         world.route()
         world.pass_time(10)
         weights.append(world.status.get("weight", {}).get("desired", 0))
-    assert [w for i, w in enumerate(weights) if i == 0 or weights[i - 1] != w] == [0, 20, 50, 80, 100, 0]
+    assert [w for i, w in enumerate(weights) if i == 0 or weights[i - 1] != w] == [0, 20, 50, 80, 90, 0]
     assert world.status["stable"]["modelVersion"] == "churn-v2"
     assert world.status["phase"] == "Ready"
 

@@ -210,8 +210,7 @@ TO_ONE, TO_TWO = service(Traffic(revision(1))), service(Traffic(revision(2)))
 def test_the_first_version_is_frozen_before_it_has_a_role() -> None:
     first = decide(observed(), NOW)
     assert applied(first) == [f"Create ControllerRevision {W1}"]
-    assert first.status is not None
-    assert "candidate" not in first.status
+    assert first.status is None, "the pass that sees the record says what goes on"
     second = decide(observed(records=records(1)), NOW)
     assert second.status is not None
     assert second.status["candidate"]["revision"] == revision(1)
@@ -266,30 +265,16 @@ def test_selector_and_template_agree_and_never_change() -> None:
         (
             [workload(1, 2, ready=2, serving=2), workload(2, 1, ready=1)],
             TO_ONE,
-            [f"Apply Deployment {W1}", "Apply Service churn", f"Scale {W2} 0"],
-            [],
-            "it goes when no endpoint is one of its pods",
-        ),
-        (
-            [workload(1, 2, ready=2, serving=2), workload(2, 0, starting=1)],
-            TO_ONE,
-            [f"Apply Deployment {W1}", "Apply Service churn"],
-            [],
-            "it is not deleted before its last pod is gone",
-        ),
-        (
-            [workload(1, 2, ready=2, serving=2), workload(2, 0)],
-            TO_ONE,
             [f"Apply Deployment {W1}", "Apply Service churn"],
             [W2],
-            "now it is",
+            "it goes when no endpoint is one of its pods",
         ),
         (
             [workload(1, 2, ready=2, serving=2), workload(2, 0, settled=False)],
             TO_ONE,
             [f"Apply Deployment {W1}", "Apply Service churn"],
-            [],
-            "its controller has not seen the last change: it may be about to make a pod",
+            [W2],
+            "it goes whatever its controller is about to do",
         ),
         (
             [workload(1, 2, ready=2, serving=2), workload(2, 0, deleting=True)],

@@ -157,8 +157,9 @@ def _assert_safe(plan: Plan, observed: DeploymentObserved) -> None:
         match write:
             case Scale(known=known, replicas=0):
                 assert not _of(observed, known["metadata"]["name"]).serving_pods
-            case Delete(name=name):
-                assert not _of(observed, name).pods
+            case Delete(name=name, foreground=foreground):
+                assert not _of(observed, name).serving_pods
+                assert foreground
             case Apply(kind=kind, body=body) if kind is SERVICE and observed.service is not None:
                 if not selects_both(body) and selects_both(observed.service):
                     _assert_somebody_answers(body, observed)
