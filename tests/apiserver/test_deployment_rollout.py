@@ -26,7 +26,7 @@ def deployments(lab: Lab) -> Deployments:
 
 
 def test_a_sound_candidate_walks_the_steps_and_is_promoted(lab: Lab, deployments: Deployments) -> None:
-    steps = ({"weight": 33}, ANALYZE, {"weight": 67}, {"pause": {"for": "1s"}})
+    steps = ({"weight": 33}, ANALYZE, {"weight": 67}, {"pause": {"for": "6s"}})
     first = deployments.served(*steps, edits={"spec.serving.replicas": 2})
     old = revision(first)
     plant(lab.api, 2)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from trimtab.cluster.trim import trimmed
 from trimtab.model.kinds import Kind, ObjectKey
 from trimtab.model.names import LABEL_MODEL
 from trimtab.model.plan import controller_uid
@@ -72,7 +73,7 @@ class Cache:
             return False
         self._tombstones.pop(key, None)
         self._forget(key)
-        self._remember(key, _trimmed(obj))
+        self._remember(key, trimmed(kind, obj))
         return True
 
     def holds(self, kind: Kind, obj: Mapping[str, Any]) -> bool:
@@ -161,9 +162,3 @@ def _discard(index: defaultdict[Any, set[ObjectKey]], at: Any, key: ObjectKey) -
     members.discard(key)
     if not members:
         del index[at]
-
-
-def _trimmed(obj: Mapping[str, Any]) -> Object:
-    """managedFields are half of an object's bytes and nothing of ours reads them from the cache."""
-    meta = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
-    return {**obj, "metadata": meta}

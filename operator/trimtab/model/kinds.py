@@ -59,7 +59,7 @@ SERVICE = Kind("", "v1", "Service", "services")
 WORKLOAD = Kind("apps", "v1", "Deployment", "deployments", alias="Workload")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class ObjectKey:
     """Identity of one object; what the queue holds."""
 

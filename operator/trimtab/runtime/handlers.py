@@ -14,6 +14,7 @@ from typing import Any
 import kopf
 
 from trimtab.cluster.cache import Cache
+from trimtab.cluster.client import key_of
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model.kinds import Kind, ObjectKey
 from trimtab.runtime.queue import WorkQueue
@@ -30,15 +31,18 @@ class Events:
         self._guard = guard
         self._queue = queue
         self._by_kind = {watched.kind.id: watched for watched in WATCHED}
+        self._told: dict[ObjectKey, str] = {}
 
     def observed(self, kind: Kind, event_type: str | None, obj: Object) -> None:
         """A watch event. ``None`` is kopf's type for objects of the first listing."""
+        key = key_of(kind, obj)
         if event_type == "DELETED":
-            meta = obj["metadata"]
             self._cache.remove(kind, obj)
-            self._guard.deleted(ObjectKey(kind.id, meta["namespace"], meta["name"]), meta["uid"])
+            self._guard.deleted(key, obj["metadata"]["uid"])
         elif not self._cache.put(kind, obj) and not self._cache.holds(kind, obj):
             return  # an older copy
+        elif self._told.get(key) == obj["metadata"]["resourceVersion"]:
+            return  # the first listing of a watch repeats what the sweep has seen
         # Our own write coming back counts: what one key's pass has written may concern another key.
         self.changed(kind, obj, resync=False)
 
@@ -49,6 +53,11 @@ class Events:
                 self.changed(watched.kind, obj, resync=True)
 
     def changed(self, kind: Kind, obj: Object, resync: bool) -> None:
+        """Put the keys that the object concerns into the queue."""
+        if self._cache.holds(kind, obj):
+            self._told[key_of(kind, obj)] = obj["metadata"]["resourceVersion"]
+        else:
+            self._told.pop(key_of(kind, obj), None)
         for key in self._by_kind[kind.id].concerned(obj, self._cache):
             self._queue.add(key, resync=resync)
 
