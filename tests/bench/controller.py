@@ -3,8 +3,8 @@
     python -m tests.bench.controller
 
 A real API server, real controllers and a real scheduler; KWOK says of the thousand pods that they are ready.
-The canary's pods are played with a metrics page, since a rollout whose pods cannot be read stands still.
-Numbers of Argo Rollouts stand beside as recorded, not measured in the same run.
+Our canary's pods are played with a metrics page, since the operator reads them. Argo Rollouts does the same
+beside: as many objects with a pod each, and the same canary, on the same cluster in the same run.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-from tests.bench.audit import AuditLog, Written
+from tests.bench import argo as peer
+from tests.bench.audit import AuditLog
 from tests.bench.latency import Latencies, latencies
 from tests.bench.measure import Measure, table
 from tests.bench.played_node import played_node
+from tests.bench.process_cost import cpu_seconds, memory_mib
 from tests.cluster.cache import BUILD
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.progress import step
@@ -41,25 +42,11 @@ from trimtab.cluster.client import USER_AGENT
 Object = dict[str, Any]
 COUNT = 1_000
 IDLE_SECONDS = 60.0
-MEBIBYTE = 1024 * 1024
+REPLICAS = 5
 WEIGHTS = (20, 40, 60, 80)
 CANARY_STEPS = [step_ for weight in WEIGHTS for step_ in ({"weight": weight}, {"pause": {"for": "1s"}})]
 
-# Argo Rollouts 1.10.1, its controller built from the published module, on two shared cores in November 2026;
-# writes counted by user agent in the audit log of a Kubernetes 1.35 API server. The canary: 5 replicas,
-# setWeight 20/40/60/80 with a pause of 1 s after each, no traffic router. The thousand: Rollouts of 0
-# replicas, so without ReplicaSets' pods; ours have one pod and one Service each.
-ARGO = "Argo Rollouts 1.10.1"
-ARGO_OBJECT_WRITES, ARGO_EVENTS = 45, 19
-ARGO_CANARY_WRITES = (
-    f"{ARGO}: {ARGO_OBJECT_WRITES} (32 status patches, 10 ReplicaSet updates, 1 create, 2 updates)"
-)
-ARGO_CANARY_EVENTS = f"{ARGO}: {ARGO_EVENTS}"
-ARGO_CANARY_SECONDS = f"{ARGO}: 11.1 s"
-ARGO_MEMORY = f"{ARGO}: 138-151 MB (1,000 Rollouts of 0 replicas)"
-ARGO_START = f"{ARGO}: 4 s"
-ARGO_IDLE = f"{ARGO}: 0"
-ARGO_CPU = f"{ARGO}: 2"
+OBJECT_WRITES, EVENTS, START_SECONDS = 20, 10, 4.0
 
 
 @dataclass(frozen=True)
@@ -96,35 +83,42 @@ def measures() -> list[Measure]:
             plane.up()
             plane.kubectl.apply_crds()
             ground = Ground(plane, registry, Path(folder))
-            return [*_thousand(ground), *_canary(ground)]
+            argo = peer.Argo(plane, Path(folder))
+            argo.install()
+            with played_node(plane):
+                thousand = _thousand(ground, argo)
+                with step("a canary of Argo Rollouts", usual_seconds=60):
+                    theirs = peer.canary(argo, WEIGHTS, REPLICAS)
+            return [*thousand, *_canary(ground, theirs)]
         finally:
             plane.down()
 
 
-def _thousand(ground: Ground) -> list[Measure]:
+def _thousand(ground: Ground, argo: peer.Argo) -> list[Measure]:
     api = ground.api("thousand")
     with ground.operator(api.namespace) as operator:
-        empty = _memory(operator.wait_leading())
-    with played_node(ground.plane):
-        with step(f"{COUNT} Deployments, served", usual_seconds=180):
-            _fill(ground, api)
-        with step("the operator's start, and a minute of nothing to do", usual_seconds=75):
-            return _start_and_idle(ground, api, empty)
+        empty = memory_mib(operator.wait_leading().process.pid)
+    with step(f"{COUNT} Deployments, served", usual_seconds=180):
+        _fill(ground, api)
+    with step("the operator's start, and a minute of nothing to do", usual_seconds=75):
+        ours, passes = _start_and_idle(ground, api)
+    with step(f"{COUNT} Rollouts beside", usual_seconds=180):
+        theirs = peer.thousand(argo, COUNT, IDLE_SECONDS)
+    return _told_of_thousand(empty, ours, theirs, passes)
 
 
-def _start_and_idle(ground: Ground, api: Api, empty: float) -> list[Measure]:
+def _start_and_idle(ground: Ground, api: Api) -> tuple[peer.Idle, Latencies]:
     began = time.monotonic()
     with ground.operator(api.namespace) as operator:
         operator.wait_leading()
         wait_until(lambda: _has_seen_all(operator), "all to be reconciled", 120)
-        start = time.monotonic() - began
-        filled, passes = _memory(operator), latencies(operator.page("/metrics"), "Deployment")
+        start, pid = time.monotonic() - began, operator.process.pid
+        memory, passes = memory_mib(pid), latencies(operator.page("/metrics"), "Deployment")
         log = AuditLog(ground.plane.audit_log, USER_AGENT)
-        before = _cpu(operator)
+        before = cpu_seconds(pid)
         time.sleep(IDLE_SECONDS)
-        cores = (_cpu(operator) - before) / IDLE_SECONDS
-        idle = log.written(api.namespace)
-    return _told_of_thousand(empty=empty, filled=filled, start=start, passes=passes, idle=idle, cores=cores)
+        cores = (cpu_seconds(pid) - before) / IDLE_SECONDS
+        return peer.Idle(memory, start, 1_000 * cores, log.written(api.namespace)), passes
 
 
 def _fill(ground: Ground, api: Api) -> None:
@@ -147,31 +141,45 @@ def _has_seen_all(operator: Operator) -> bool:
     return latencies(page, "Deployment").count >= COUNT and "\ntrimtab_queue_depth 0.0" in page
 
 
-def _told_of_thousand(
-    *, empty: float, filled: float, start: float, passes: Latencies, idle: Written, cores: float
-) -> list[Measure]:
-    unexpected = idle.objects + idle.events
+def _told_of_thousand(empty: float, ours: peer.Idle, theirs: peer.Idle, passes: Latencies) -> list[Measure]:
+    unexpected = ours.written.objects + ours.written.events
     if unexpected:
-        print(f"writes while idle: {idle}", file=sys.stderr)
+        print(f"writes while idle: {ours.written}", file=sys.stderr)
+    beside = theirs.written.objects + theirs.written.events
     return [
         Measure("operator memory, 0 Deployments (RSS)", f"{empty:.0f} MiB"),
         Measure(
-            f"operator memory, {COUNT:,} idle Deployments (RSS)", f"{filled:.0f} MiB", beside=ARGO_MEMORY
+            f"operator memory, {COUNT:,} idle Deployments (RSS)",
+            f"{ours.memory_mib:.0f} MiB",
+            "no more",
+            f"{peer.NAME}: {theirs.memory_mib:.0f} MiB",
+            met=ours.memory_mib <= theirs.memory_mib,
         ),
-        Measure(f"start to all {COUNT:,} reconciled", f"{start:.1f} s", beside=ARGO_START),
+        Measure(
+            f"start to all {COUNT:,} reconciled",
+            f"{ours.start_seconds:.1f} s",
+            f"<= {START_SECONDS:.0f} s",
+            f"{peer.NAME}: {theirs.start_seconds:.1f} s",
+            met=ours.start_seconds <= START_SECONDS,
+        ),
         Measure("a pass over an idle Deployment, p50 / p99", str(passes)),
         Measure(
             f"writes in {IDLE_SECONDS:.0f} s idle, {COUNT:,} Deployments",
-            f"{unexpected} (and {idle.leases} of the Lease)",
+            f"{unexpected} (and {ours.written.leases} of the Lease)",
             "0",
-            ARGO_IDLE,
+            f"{peer.NAME}: {beside} (and {theirs.written.leases} of the Lease)",
             met=unexpected == 0,
         ),
-        Measure("processor while idle, millicores", f"{1_000 * cores:.0f}", beside=ARGO_CPU),
+        Measure(
+            "processor while idle, millicores",
+            f"{ours.millicores:.0f}",
+            beside=f"{peer.NAME}: {theirs.millicores:.0f}",
+        ),
     ]
 
 
-def _canary(ground: Ground) -> list[Measure]:
+def _canary(ground: Ground, theirs: peer.Canary) -> list[Measure]:
+
     api = ground.api("canary")
     background = Background()
     reach = access.of_kubeconfig(ground.plane.kubeconfig)
@@ -179,17 +187,17 @@ def _canary(ground: Ground) -> list[Measure]:
         with Player(reach, background, api.namespace, ground.registry) as player:
             player.serving.rate = 100.0
             with step("a canary of 5 replicas", usual_seconds=30):
-                return _one_canary(ground, api)
+                return _one_canary(ground, api, theirs)
     finally:
         background.stop()
 
 
-def _one_canary(ground: Ground, api: Api) -> list[Measure]:
+def _one_canary(ground: Ground, api: Api, theirs: peer.Canary) -> list[Measure]:
     for number in (1, 2):
         plant(api, number)
     edits = {
         "spec.model": {"name": "flights", "version": 1},
-        "spec.serving.replicas": 5,
+        "spec.serving.replicas": REPLICAS,
         "spec.rollout.analysis.metrics": [{"name": "errors", "preset": "errorRate"}],
     }
     api.create(DEPLOYMENT, body(*CANARY_STEPS, edits=edits))
@@ -205,7 +213,7 @@ def _one_canary(ground: Ground, api: Api) -> list[Measure]:
         api.wait_gone(WORKLOAD, f"{NAME}-{stable}")
         _wait_idle(operator)
         passes = latencies(operator.page("/metrics"), "Deployment")
-        return _told_of_canary(log.written(api.namespace), took, passes)
+        return _told_of_canary(peer.Canary(log.written(api.namespace), took), theirs, passes)
 
 
 def _wait_idle(operator: Operator) -> None:
@@ -225,35 +233,34 @@ def _serves(api: Api, version: str) -> Object:
     )
 
 
-def _told_of_canary(written: Written, took: float, passes: Latencies) -> list[Measure]:
-    print(f"writes of the canary: {written}", file=sys.stderr)
+def _told_of_canary(ours: peer.Canary, theirs: peer.Canary, passes: Latencies) -> list[Measure]:
+    for name, canary in (("ours", ours), (peer.NAME, theirs)):
+        print(f"writes of the canary, {name}: {canary.written}", file=sys.stderr)
+    written, beside = ours.written, theirs.written
     return [
         Measure(
             "object writes per canary",
             f"{written.objects} ({written.of('/status')} of status)",
-            "fewer",
-            ARGO_CANARY_WRITES,
-            met=written.objects < ARGO_OBJECT_WRITES,
+            f"<= {OBJECT_WRITES}",
+            f"{peer.NAME}: {beside.objects} ({beside.of('rollouts')} of the Rollout)",
+            met=written.objects <= OBJECT_WRITES,
         ),
         Measure(
             "Events per canary",
             str(written.events),
-            "fewer",
-            ARGO_CANARY_EVENTS,
-            met=written.events < ARGO_EVENTS,
+            f"<= {EVENTS}",
+            f"{peer.NAME}: {beside.events}",
+            met=written.events <= EVENTS,
         ),
-        Measure("duration of the canary", f"{took:.1f} s", beside=ARGO_CANARY_SECONDS),
+        Measure(
+            "duration of the canary",
+            f"{ours.seconds:.1f} s",
+            "not slower",
+            f"{peer.NAME}: {theirs.seconds:.1f} s",
+            met=ours.seconds <= theirs.seconds,
+        ),
         Measure("a pass over a Deployment in a rollout, p50 / p99", str(passes)),
     ]
-
-
-def _memory(operator: Operator) -> float:
-    return psutil.Process(operator.process.pid).memory_info().rss / MEBIBYTE
-
-
-def _cpu(operator: Operator) -> float:
-    times = psutil.Process(operator.process.pid).cpu_times()
-    return times.user + times.system
 
 
 def main() -> int:

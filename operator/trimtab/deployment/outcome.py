@@ -10,7 +10,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.reasons import Reason
 from trimtab.model import conditions, history
 from trimtab.model.conditions import Condition
-from trimtab.model.plan import ChildWrite, Delete, Plan
+from trimtab.model.plan import Body, ChildWrite, Delete, Plan
 
 AVAILABLE = "Available"
 METRICS_AVAILABLE = "MetricsAvailable"
@@ -61,13 +61,27 @@ def finish(observed: DeploymentObserved, decision: Decision, now: datetime) -> P
         }
     )
     wire = status.to_wire()
+    is_due = _is_news(wire, observed.status.to_wire()) and not decision.silent
     return Plan(
-        status=wire if wire != observed.status.to_wire() and not decision.silent else None,
+        status=wire if is_due else None,
         children=decision.children,
         deletions=decision.deletions,
         wake_at=decision.wake_at,
         urgent=decision.urgent,
     )
+
+
+def _is_news(wire: Body, stored: Body) -> bool:
+    """Whether the status is worth a write. On the way, pods that come and go and metrics that can be read are
+    not: the next step says it."""
+    return _told(wire) != _told(stored) if "step" in wire else wire != stored
+
+
+def _told(wire: Body) -> Body:
+    conditions_ = [
+        c for c in wire.get("conditions", ()) if (c["type"], c["status"]) != (METRICS_AVAILABLE, "True")
+    ]
+    return {**wire, "replicas": None, "conditions": conditions_}
 
 
 def _available(observed: DeploymentObserved) -> Condition:

@@ -16,6 +16,7 @@ from trimtab.apis.v1alpha1.deployment_status import (
 )
 from trimtab.deployment.analysis import MetricVerdict
 from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.health import NAME as POD_HEALTH
 from trimtab.model.numbers import shown
 
 REPORT_SECONDS = 60
@@ -68,8 +69,10 @@ def _is_due(
 
 
 def _decided(analysis: Sequence[MetricStatus]) -> dict[str, str]:
-    """The verdicts that say something: that there is little data, or still too little, is no news."""
-    return {m.metric: m.verdict for m in analysis if m.verdict not in ("NoData", "Inconclusive")}
+    """The verdicts that say something: that pods are well, or that there is too little data, is no news."""
+    expected = {POD_HEALTH: {"Pass"}}
+    none = {"NoData", "Inconclusive"}
+    return {m.metric: m.verdict for m in analysis if m.verdict not in expected.get(m.metric, none)}
 
 
 def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:
