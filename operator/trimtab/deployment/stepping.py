@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from trimtab.deployment.children import Wanted, children_of, deletions_of, is_split, ready, serving, wanted
-from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
-from trimtab.deployment.waiting import undecided, weight_text
+from trimtab.deployment.waiting import undecided
 from trimtab.model.conditions import progressing
 
 
@@ -25,20 +25,11 @@ def advance(turn: Turn) -> Decision:
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
 
 
-def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
-    """Both sides have the pods of the weight, all of them behind the Service."""
-    status = observed.status
-    return (
-        is_split(observed)
-        and serving(observed, status.candidate) == want.pair.candidate
-        and serving(observed, status.stable) == want.pair.stable
-    )
-
-
 def _weight(turn: Turn) -> Decision:
+    provider = provider_of(turn.observed.spec)
     want = wanted(turn.observed, turn.observed.status, turn.at.weight)
-    if is_applied(turn.observed, want):
-        text = weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
+    if provider.is_applied(turn.observed, want, turn.at.weight):
+        text = provider.weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
         entry = f"weight-{turn.at.index}-{turn.name}"
         return enter(turn, turn.at.index + 1).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
     why, message = unready(turn, want.pair.candidate)
