@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from trimtab.deployment.children import Wanted, children_of, deletions_of, is_split, ready, serving, wanted
+from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.steps import brief_pause, position
+from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
-from trimtab.deployment.waiting import undecided, weight_text
+from trimtab.deployment.waiting import undecided
 from trimtab.model.conditions import progressing
 
 
@@ -28,26 +29,18 @@ def advance(turn: Turn) -> Decision:
 
 def running_step(observed: DeploymentObserved) -> int:
     """The step that time is counted for now: that of status, or the brief pause behind an applied weight."""
-    status = observed.status
-    at = position(observed.spec.rollout.steps, status.step)
-    if at.step is None or brief_pause(observed.spec.rollout.steps, at.index) is None:
+    status, steps = observed.status, observed.spec.rollout.steps
+    at = position(steps, status.step)
+    if at.step is None or brief_pause(steps, at.index) is None:
         return at.index
-    return at.index + is_applied(observed, wanted(observed, status, at.weight))
-
-
-def is_applied(observed: DeploymentObserved, want: Wanted) -> bool:
-    """Both sides have the pods of the weight, all of them behind the Service."""
-    status = observed.status
-    return (
-        is_split(observed)
-        and serving(observed, status.candidate) == want.pair.candidate
-        and serving(observed, status.stable) == want.pair.stable
-    )
+    want = wanted(observed, status, at.weight)
+    return at.index + provider_of(observed.spec).is_applied(observed, want, at.weight)
 
 
 def _weight(turn: Turn) -> Decision:
+    provider = provider_of(turn.observed.spec)
     want = wanted(turn.observed, turn.observed.status, turn.at.weight)
-    if is_applied(turn.observed, want):
+    if provider.is_applied(turn.observed, want, turn.at.weight):
         return _weight_applied(turn)
     why, message = unready(turn, want.pair.candidate)
     return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
@@ -64,7 +57,7 @@ def _weight_applied(turn: Turn) -> Decision:
         if left > 0:
             return wait(turn, wake=left)
         following += 1
-    text = weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
+    text = provider_of(turn.observed.spec).weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
     entry = f"weight-{turn.at.index}-{turn.name}"
     return _begin(turn, following).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
 

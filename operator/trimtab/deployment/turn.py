@@ -9,20 +9,13 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side, Step
 from trimtab.deployment import abort
 from trimtab.deployment.analysis import MetricVerdict
 from trimtab.deployment.checkpoint import checkpoint_if_due
-from trimtab.deployment.children import (
-    Wanted,
-    children_of,
-    deletions_of,
-    is_split,
-    ready,
-    serving,
-    wanted,
-)
+from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.report import with_report
 from trimtab.deployment.steps import Position, observed_seconds, position
+from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.waiting import Waiting, waiting
 from trimtab.model.clock import after
 from trimtab.model.conditions import progressing
@@ -55,7 +48,7 @@ class Turn:
     @property
     def waiting(self) -> Waiting:
         """What its step waits for."""
-        return waiting(self.at, replicas=self.observed.spec.serving.replicas, verdicts=self.verdicts)
+        return waiting(self.at, self.observed.spec, self.verdicts)
 
     @property
     def name(self) -> str:
@@ -132,7 +125,7 @@ def _decision(
 ) -> Decision:
     observed = turn.observed
     want = wanted(observed, status, turn.at.weight)
-    weight = WeightStatus(desired=turn.at.weight, applied=_applied(observed, want))
+    weight = WeightStatus(desired=turn.at.weight, applied=provider_of(observed.spec).share(observed))
     moved = status.model_copy(update={"weight": weight})
     return Decision(
         status=_reported(turn, moved, seconds),
@@ -146,12 +139,3 @@ def _decision(
 def _reported(turn: Turn, status: DeploymentStatus, seconds: float) -> DeploymentStatus:
     observed = turn.observed
     return with_report(status, observed.status, turn.verdicts, observed.evidence, seconds=seconds)
-
-
-def _applied(observed: DeploymentObserved, want: Wanted) -> int:
-    """The share that pods and endpoints give now, in percent."""
-    if want.traffic is None or not is_split(observed):
-        return 0
-    ours = serving(observed, observed.status.candidate)
-    theirs = serving(observed, observed.status.stable)
-    return round(100 * ours / (ours + theirs)) if ours + theirs else 0

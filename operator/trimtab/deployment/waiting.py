@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.deployment.analysis import MetricVerdict, Verdict
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.steps import Position
-from trimtab.deployment.traffic.replica_ratio import pair
+from trimtab.deployment.traffic.providers import provider_of
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,18 @@ class Waiting:
     phase: str = "Progressing"
 
 
-def waiting(at: Position, *, replicas: int, verdicts: Sequence[MetricVerdict]) -> Waiting:
-    """`replicas`: of the spec. `verdicts`: as of this pass."""
+def waiting(at: Position, spec: DeploymentSpec, verdicts: Sequence[MetricVerdict]) -> Waiting:
+    """`verdicts`: as of this pass."""
+    replicas = spec.serving.replicas
     if at.step is None:
         return Waiting(Reason.PROMOTING, f"all {replicas} pods, then all traffic")
     if at.step.weight is not None:
-        return Waiting(Reason.SETTING_WEIGHT, weight_text(at.weight, replicas))
+        return Waiting(Reason.SETTING_WEIGHT, provider_of(spec).weight_text(at.weight, replicas))
     if at.step.pause is None:
         return Waiting(Reason.ANALYZING, analysis_text(verdicts))
     if at.step.pause.seconds is None:
         return Waiting(Reason.AWAITING_PERSON, "waits for `trimtab promote`, or `trimtab abort`", "Paused")
     return Waiting(Reason.PAUSED, f"pause of {at.step.pause.for_} at weight {at.weight}", "Paused")
-
-
-def weight_text(weight: int, replicas: int) -> str:
-    pods = pair(replicas, weight)
-    return f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
 
 
 def analysis_text(verdicts: Sequence[MetricVerdict]) -> str:

@@ -10,7 +10,6 @@ from tests.unit.operator.samples import NOW, digest
 from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.build import front_service
-from trimtab.deployment.children import Traffic
 from trimtab.deployment.observed import (
     DeploymentObserved,
     PodObserved,
@@ -19,6 +18,7 @@ from trimtab.deployment.observed import (
     WorkloadObserved,
 )
 from trimtab.deployment.revision import freeze, parse_record, revision_of
+from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.model import names
 
 BYTES = {number: digest(str(number)) for number in range(1, 6)}

@@ -28,11 +28,11 @@ from tests.unit.operator.test_experiment_jobs import kubelet_expands, variable
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, StepStatus
 from trimtab.deployment import build
-from trimtab.deployment.children import Traffic
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import PodTrouble, VersionObserved
 from trimtab.deployment.revision import freeze, parse_record, revision_of
 from trimtab.deployment.target import NoTarget, target_of
+from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.model.kinds import CONTROLLER_REVISION, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Create, Delete, Plan, Scale
 from trimtab_runtime.contract import paths

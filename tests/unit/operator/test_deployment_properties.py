@@ -21,12 +21,12 @@ from trimtab.apis.v1alpha1.rollout import Step
 from trimtab.deployment import actions
 from trimtab.deployment.analysis import MetricVerdict, Verdict
 from trimtab.deployment.build import selects_both
-from trimtab.deployment.children import Traffic
 from trimtab.deployment.decide import decide
 from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.observed import DeploymentObserved, PodTrouble, WorkloadObserved
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.steps import position, step_key
+from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.deployment.traffic.replica_ratio import Pair, is_reachable, pair, smallest_replicas
 from trimtab.deployment.turn import turn_name
 from trimtab.model.kinds import SERVICE

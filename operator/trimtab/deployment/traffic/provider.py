@@ -1,0 +1,63 @@
+"""What a traffic provider answers: pods for a weight, the writes that move traffic, what has moved already.
+
+The callers keep the order (sides grow, traffic moves, sides shrink); a provider says what may move now and
+which side has no traffic to lose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
+from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.traffic.replica_ratio import Pair
+from trimtab.model.plan import ChildWrite
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the roles call for in this pass: pods of both sides, and the writes that move their traffic."""
+
+    pair: Pair
+    traffic: tuple[ChildWrite, ...] = ()
+
+
+class Provider(Protocol):
+    """Pure: everything follows from what is observed."""
+
+    def first(self, observed: DeploymentObserved, candidate: Side) -> tuple[ChildWrite, ...]:
+        """Traffic for the first version, beside which nothing else serves."""
+
+    def back(self, observed: DeploymentObserved, stable: Side, floor: int) -> tuple[ChildWrite, ...]:
+        """All traffic to stable once it has ``floor`` ready pods; until then nobody loses the pods that
+        answer."""
+
+    def split(
+        self,
+        observed: DeploymentObserved,
+        status: DeploymentStatus,
+        stable: Side,
+        candidate: Side,
+        weight: int,
+    ) -> Wanted:
+        """Pods and traffic for a weight of 1..100 percent: what may move now, given what is ready now."""
+
+    def may_shrink(
+        self,
+        observed: DeploymentObserved,
+        workload: WorkloadObserved,
+        size: int,
+        other: Side | None,
+        want: int,
+    ) -> bool:
+        """Whether a side may go down to ``size`` pods. ``want``: the pods that the other side should have."""
+
+    def is_applied(self, observed: DeploymentObserved, want: Wanted, weight: int) -> bool:
+        """Whether the weight is there: both sides have its pods, and the data plane has taken it."""
+
+    def share(self, observed: DeploymentObserved) -> int:
+        """The share of the candidate that is in effect now, in percent; 0 when none is known to be."""
+
+    def weight_text(self, weight: int, replicas: int) -> str:
+        """A weight and the pods that it takes."""

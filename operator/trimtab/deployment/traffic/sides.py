@@ -1,0 +1,30 @@
+"""What the pods and endpoints of a side say now. A side is a revision with a role; the others are retired."""
+
+from __future__ import annotations
+
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
+from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+
+
+def ready(observed: DeploymentObserved, side: Side | None) -> int:
+    """Ready pods of a side, once its workload's controller has seen the last change."""
+    workload = observed.workloads.get(side.revision) if side else None
+    return workload.ready_replicas if workload and workload.settled and not workload.deleting else 0
+
+
+def replicas_of(observed: DeploymentObserved, side: Side) -> int:
+    """Pods that a side was told to have."""
+    workload = observed.workloads.get(side.revision)
+    return workload.replicas if workload else 0
+
+
+def serving(observed: DeploymentObserved, side: Side | None) -> int:
+    """Pods of a side that the front Service sends requests to."""
+    workload = observed.workloads.get(side.revision) if side else None
+    return workload.serving_pods if workload else 0
+
+
+def retired(observed: DeploymentObserved, status: DeploymentStatus) -> list[WorkloadObserved]:
+    """Workloads of ours without a role."""
+    kept = {side.revision for side in (status.stable, status.candidate) if side is not None}
+    return [workload for revision, workload in sorted(observed.workloads.items()) if revision not in kept]
