@@ -45,16 +45,25 @@ def _content() -> str:
 
 
 def _make() -> None:
-    uv = _uv()
+    uv_program = uv()
     if not PYTHON.exists():
-        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, "--no-python-downloads", str(VENV))
+        _run(
+            uv_program,
+            "venv",
+            "--quiet",
+            "--clear",
+            "--python",
+            sys.executable,
+            "--no-python-downloads",
+            str(VENV),
+        )
     install = ["--quiet", "--python", str(PYTHON)]
-    _run(uv, "pip", "sync", *install, "--require-hashes", str(_LOCK))
+    _run(uv_program, "pip", "sync", *install, "--require-hashes", str(_LOCK))
     ours = ["--editable", str(CLONE / "runtime"), "--editable", str(CLONE)]
-    _run(uv, "pip", "install", *install, "--no-deps", "--build-constraints", str(_BUILD_LOCK), *ours)
+    _run(uv_program, "pip", "install", *install, "--no-deps", "--build-constraints", str(_BUILD_LOCK), *ours)
 
 
-def _uv() -> str:
+def uv() -> str:
     """uv of the machine, or the locked one in a small environment of its own."""
     found = shutil.which("uv")
     if found:

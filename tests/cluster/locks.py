@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import environment
 from tests.cluster.cache import CLONE
 
 DEVELOPMENT = CLONE / "tests" / "requirements.lock"
@@ -26,7 +27,15 @@ class Lock:
     left_out: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
-        command = ["uv", "pip", "compile", *self.requirements, "--quiet", "--universal", "--generate-hashes"]
+        command = [
+            environment.uv(),
+            "pip",
+            "compile",
+            *self.requirements,
+            "--quiet",
+            "--universal",
+            "--generate-hashes",
+        ]
         command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url"]
         if self.target != DEVELOPMENT:
             command += ["--constraints", str(DEVELOPMENT.relative_to(CLONE))]

@@ -7,7 +7,6 @@ here; the queue retries whole passes, so that every decision is made on fresh st
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -26,7 +26,10 @@ from trimtab.model.names import FIELD_MANAGER, SCALE_FIELD_MANAGER
 from trimtab.model.plan import Body
 
 USER_AGENT = f"trimtab/{__version__}"
-LIST_CHUNK = 500
+LIST_CHUNK = 100
+WATCH_SECONDS = 300
+# The server sends a bookmark about every minute.
+WATCH_SILENCE_SECONDS = 70.0
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 Object = dict[str, Any]
@@ -87,9 +90,18 @@ class Client:
 
     @classmethod
     async def connect(
-        cls, *, timeout_seconds: float, observe: Any = None, pace: Pace | None = None
+        cls,
+        *,
+        timeout_seconds: float,
+        observe: Any = None,
+        pace: Pace | None = None,
+        connections: int | None = None,
     ) -> Client:
-        api = ApiClient(configuration=await load_configuration())
+        """``connections``: at the same time, 0 = any number; by default the library's 100."""
+        configuration = await load_configuration()
+        if connections is not None:
+            configuration.connection_pool_maxsize = connections
+        api = ApiClient(configuration=configuration)
         api.user_agent = USER_AGENT
         return cls(api, timeout_seconds=timeout_seconds, observe=observe, pace=pace)
 
@@ -122,6 +134,41 @@ class Client:
             if not page["metadata"].get("continue"):
                 return
             query["continue"] = page["metadata"]["continue"]
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: str, *, label_selector: str = ""
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """Events after a resourceVersion, as (type, object), until the server ends the stream.
+
+        BOOKMARK objects have a resourceVersion only. Raises Gone when the server no longer has that version,
+        else as any request; silence for longer than WATCH_SILENCE_SECONDS is NoAnswer.
+        """
+        query = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        if label_selector:
+            query["labelSelector"] = label_selector
+        path = kind.collection_path(namespace)
+        patience = aiohttp.ClientTimeout(total=None, sock_read=WATCH_SILENCE_SECONDS)
+        try:
+            response = await self._request("GET", path, query=query, patience=patience)
+            self._observe("WATCH", kind.plural, str(response.status))
+            if response.status >= 400:
+                raise _error("WATCH", path, response.status, _parse(await response.read()))
+            try:
+                async for line in _lines(response.content.iter_any()):
+                    event = _parse(line)
+                    obj = event.get("object", {})
+                    if event.get("type") == "ERROR":
+                        raise _error("WATCH", path, int(obj.get("code", 500)), obj)
+                    yield str(event.get("type", "")), obj
+            finally:
+                response.close()
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            raise NoAnswer("WATCH", path) from error
 
     async def list(
         self, kind: Kind, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
@@ -222,18 +269,44 @@ class Client:
     async def _exchange(
         self, verb: str, path: str, body: Body | None, query: Mapping[str, str] | None, content_type: str
     ) -> tuple[int, bytes]:
+        response = await self._request(
+            verb, path, body=body, query=query, content_type=content_type, patience=self._timeout
+        )
+        return response.status, await response.read()
+
+    async def _request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        patience: aiohttp.ClientTimeout,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:
         headers = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT}
         await self.api.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         url = f"{self.api.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        response = await self.api.rest_client.request(  # type: ignore[no-untyped-call]
-            verb, url, headers=headers, body=body, _request_timeout=self._timeout
+        answer = await self.api.rest_client.request(  # type: ignore[no-untyped-call]
+            verb, url, headers=headers, body=body, _request_timeout=patience
         )
-        return response.status, await response.read()
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines of a stream; its own reader refuses lines of over 64 KiB."""
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
 
 
 def _parse(text: bytes) -> Object:
     try:
-        answer = json.loads(text)
+        answer = orjson.loads(text)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
@@ -243,7 +316,7 @@ def _error(verb: str, path: str, status: int, answer: Object) -> TrimtabError:
     reason = str(answer.get("reason", ""))
     message = str(answer.get("message", ""))[:600]
     match status, reason:
-        case 404, _:
+        case ((404 | 410), _):
             return Gone(path)
         case 409, "AlreadyExists":
             return Exists(path)

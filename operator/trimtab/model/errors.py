@@ -43,7 +43,7 @@ class Conflict(TrimtabError):
 
 
 class Gone(TrimtabError):
-    """The object does not exist (404)."""
+    """The object does not exist (404), or the server no longer has the version that is asked for (410)."""
 
 
 class Exists(TrimtabError):

@@ -63,11 +63,12 @@ class Events:
 
 
 def registry(events: Events) -> kopf.OperatorRegistry:
-    """A kopf registry with one event handler per watched kind and the login."""
+    """A kopf registry with the login and one event handler per kind that people write."""
     result = kopf.OperatorRegistry()
     kopf.on.login(registry=result)(_login)
     for watched in WATCHED:
-        _register(result, watched, events)
+        if not watched.is_child:
+            _register(result, watched, events)
     return result
 
 
@@ -108,10 +109,6 @@ def settings() -> kopf.OperatorSettings:
     result.networking.error_backoffs = _Backoffs()
     result.watching.inactivity_timeout = 70
     result.watching.server_timeout = 300
-    result.watching.chunk_size = 500
+    result.watching.chunk_size = 100
     result.persistence.finalizer = "trimtab.dev/kopf-unused"
-    for watched in WATCHED:
-        if watched.selector:
-            kind = watched.kind
-            result.watching.label_selectors[kind.group, kind.version, kind.plural] = watched.selector
     return result

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 
 import kopf
 
@@ -20,6 +21,7 @@ from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import handlers
+from trimtab.runtime.child_watch import ChildWatch
 from trimtab.runtime.drift_metrics import show_monitors
 from trimtab.runtime.election import Election
 from trimtab.runtime.executor import Executor
@@ -29,6 +31,7 @@ from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.probes import Health, ProbeServer
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
+from trimtab.runtime.routes import WATCHED
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.runtime.territory import Territory
@@ -125,6 +128,7 @@ class Operator:
             watching,
             asyncio.create_task(sweep.run(synced)),
             asyncio.create_task(territory.run()),
+            asyncio.create_task(self._watch_children(sweep, events, synced)),
             asyncio.create_task(watch.run()),
             *(
                 asyncio.create_task(self._worker(loop, synced, territory.known))
@@ -134,6 +138,30 @@ class Operator:
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
         await scraper.close()
+
+    async def _watch_children(self, sweep: Sweep, events: handlers.Events, synced: asyncio.Event) -> None:
+        """For ever; each begins where the first sweep has looked."""
+        await synced.wait()
+        client = await Client.connect(
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request, connections=0
+        )
+        try:
+            await asyncio.gather(
+                *(
+                    ChildWatch(
+                        client,
+                        watched,
+                        scope,
+                        list_again=partial(sweep.sweep_kind, watched, scope),
+                        observed=events.observed,
+                    ).run(sweep.versions[watched.kind.id, scope])
+                    for watched in WATCHED
+                    if watched.is_child
+                    for scope in self._configuration.scopes
+                )
+            )
+        finally:
+            await client.close()
 
     def _territory(self, client: Client, events: handlers.Events) -> Territory:
         configuration = self._configuration

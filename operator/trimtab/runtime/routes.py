@@ -43,6 +43,11 @@ class Watched:
     selector: str
     concerned: Callable[[Object, Cache], Iterable[ObjectKey]]
 
+    @property
+    def is_child(self) -> bool:
+        """Made by us, or by what we made; the others are written by people."""
+        return bool(self.selector)
+
 
 def _experiment(obj: Object, _: Cache) -> Iterable[ObjectKey]:
     """Itself, the version that waits for this Experiment to name it, and the monitor that made it."""

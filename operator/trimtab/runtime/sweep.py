@@ -45,6 +45,7 @@ class Sweep:
         self._health = health
         self._metrics = metrics
         self._changed = changed
+        self.versions: dict[tuple[str, str | None], str] = {}
 
     async def run(self, synced: asyncio.Event) -> None:
         """Sweep for ever; sets ``synced`` after the first full sweep, before which nothing may be
@@ -59,9 +60,10 @@ class Sweep:
     async def once(self) -> None:
         for watched in WATCHED:
             for namespace in self._scopes:
-                await self._sweep_kind(watched, namespace)
+                await self.sweep_kind(watched, namespace)
 
-    async def _sweep_kind(self, watched: Watched, namespace: str | None) -> None:
+    async def sweep_kind(self, watched: Watched, namespace: str | None) -> str:
+        """One LIST; returns its resourceVersion, which is kept in ``versions`` too."""
         seen = set()
         version = "0"
         kind = watched.kind
@@ -74,6 +76,8 @@ class Sweep:
             self._metrics.ghosts.labels(kind.id).inc()
             self._changed(kind, ghost, True)
         self._guard.swept(kind)
+        self.versions[kind.id, namespace] = version
+        return version
 
     async def _until_done(self, attempt: Callable[[], Awaitable[None]]) -> None:
         while True:
