@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.apiserver import samples
 from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, POD, condition, wait_until
 from tests.harness.deployments import (
@@ -70,6 +71,19 @@ def _wait_for_rounds(lab: Lab, candidate: str, rounds: int) -> None:
     (server,) = lab.player.serving.servers(candidate)
     before = server.scrapes
     wait_until(lambda: server.scrapes >= before + rounds, f"{rounds} scrapes")
+
+
+def test_a_rollout_that_asks_the_metrics_nothing_goes_on_without_them(
+    lab: Lab, deployments: Deployments
+) -> None:
+    """No analyze step, and no metric but the default ones: a pause ends when its time is over."""
+    edits = {"spec.rollout.analysis": samples.ABSENT}
+    deployments.served(WEIGHT, {"pause": {"for": "2s"}}, edits=edits)
+    plant(lab.api, 2)
+    candidate = revision(deployments.until(lambda d: "candidate" in d["status"]), "candidate")
+    lab.player.serving.show_page(candidate, b"")
+    deployments.reason("ProviderError", "MetricsAvailable")
+    deployments.ready("flights-v2")
 
 
 def test_a_page_of_other_bytes_is_not_believed(lab: Lab, deployments: Deployments) -> None:

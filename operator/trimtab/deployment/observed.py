@@ -111,3 +111,8 @@ class DeploymentObserved:
     metrics_problem: str = ""
     checkpoint: Mapping[str, Any] | None = None
     action: str = ""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether steps and their clocks stand still: what is to decide cannot be read."""
+        return bool(self.metrics_problem) and self.spec.rollout.needs_metrics

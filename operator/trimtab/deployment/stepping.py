@@ -22,7 +22,7 @@ def advance(turn: Turn) -> Decision:
         return _promotion(turn)
     if at.step.weight is not None:
         return _weight(turn)
-    if observed.metrics_problem:
+    if observed.is_frozen:
         return stay(turn, Reason.PROVIDER_ERROR, observed.metrics_problem)
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
 

@@ -54,7 +54,8 @@ class RolloutJudge:
         if profiles.problem:
             # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
             step = running_step(observed)
-            evidence, problem = self._book.tick(observed.uid, step, frozen=True), profiles.problem
+            problem = profiles.problem
+            evidence = self._book.tick(observed.uid, step, frozen=observed.spec.rollout.needs_metrics)
         else:
             evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
@@ -87,7 +88,8 @@ class RolloutJudge:
         round_ = self._watch.latest(key, key, targets)
         step = running_step(observed)
         problem = _problem(round_.failures if round_ else {}, targets)
-        evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
+        frozen = bool(problem) and observed.spec.rollout.needs_metrics
+        evidence = self._book.tick(observed.uid, step, frozen=frozen)
         if round_ is not None and not problem:
             of = {pod.uid: name for name, members in pods.items() for pod in members}
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)

@@ -168,6 +168,12 @@ class Rollout(SpecModel):
     time: an outage of the operator or of the metrics does not count."""
 
     @property
+    def needs_metrics(self) -> bool:
+        """Whether it stands still while the metrics cannot be read: they were asked to decide something, by a
+        step or by a metric that the spec lists. The default metrics only watch over what goes on anyway."""
+        return any(step.analyze for step in self.steps) or any(m.aborts for m in self.analysis.metrics)
+
+    @property
     def progress_deadline_seconds(self) -> int:
         """`progressDeadline` in whole seconds, rounded up."""
         return deadline_seconds(self.progress_deadline)
