@@ -17,7 +17,7 @@ from trimtab.model.plan import Apply, controller_reference
 from trimtab.model.stored_counts import dump_counts, load_counts
 from trimtab.stats.evidence import read_evidence
 
-VERSION = 1
+VERSION = 2
 INTERVAL_SECONDS = 30.0
 KEY_SAVED_AT = "savedAt"
 KEY_LOOKS = "looks"
@@ -38,6 +38,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "sums": {side: dump_counts(counts) for side, counts in evidence.sums.items()},
         "connections": dict(evidence.connections),
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
+        "trafficSeconds": round(evidence.traffic_seconds, 3),
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
         "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
     }
@@ -56,6 +57,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             sums={side: load_counts(stored["sums"].get(side, {})) for side in SIDES},
             connections={side: int(stored["connections"][side]) for side in SIDES},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
+            traffic_seconds=float(stored["trafficSeconds"]),
             latched=stored["latched"],
             last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,
         )

@@ -74,7 +74,8 @@ class ScrapeRound:
 class Evidence:
     """``turn`` names the revision and its turn as candidate: one that is tried again starts anew.
 
-    ``observed_seconds`` counts time per step, only while the metrics could be read.
+    ``observed_seconds`` counts time per step, only while the metrics could be read; ``traffic_seconds`` the
+    time between rounds since the candidate had its first connection, which is what its samples took.
     """
 
     turn: str
@@ -86,6 +87,7 @@ class Evidence:
     )
     connections: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
+    traffic_seconds: float = 0.0
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None
 
@@ -132,12 +134,15 @@ def advance(
     for uid in round_.vanished & set(pods):
         gone = pods.pop(uid)
         trials[gone.side].add(_unanswered(gone))
+    connections = {s: evidence.connections[s] + trials[s].connections for s in SIDES}
+    passed = (round_.at - (evidence.last_round or round_.at)).total_seconds()
     return replace(
         evidence,
         pods=pods,
         rates=_rates(evidence, trials, analysis.effective_metrics),
         sums=sums,
-        connections={s: evidence.connections[s] + trials[s].connections for s in SIDES},
+        connections=connections,
+        traffic_seconds=evidence.traffic_seconds + (passed if connections["candidate"] else 0.0),
         last_round=round_.at,
     )
 
