@@ -82,12 +82,12 @@ ANALYSIS = (
         refused={"preset": "latency", "quantile": "0.5"},
     ),
     metric(
-        "maxAbsolute belongs to errorRate: remove it",
+        "maxAbsolute belongs to errorRate and clientErrors: remove it",
         accepted={"preset": "errorRate", "maxAbsolute": "0.01"},
         refused={"preset": "trainServeSkew", "maxAbsolute": "0.01"},
     ),
     metric(
-        "maxRelativeIncrease belongs to errorRate and latency: remove it",
+        "maxRelativeIncrease belongs to errorRate, clientErrors and latency: remove it",
         accepted={"preset": "latency", "quantile": "0.99", "maxDuration": "1s", "maxRelativeIncrease": "2"},
         refused={"preset": "predictionShift", "maxRelativeIncrease": "2"},
     ),
@@ -95,6 +95,22 @@ ANALYSIS = (
         "floor belongs to trainServeSkew and predictionShift: remove it",
         accepted={"preset": "predictionShift", "floor": "0.1"},
         refused={"preset": "errorRate", "floor": "0.1"},
+    ),
+    metric(
+        "saturation needs maxInFlight, and only saturation takes it",
+        accepted={"preset": "saturation", "maxInFlight": "4"},
+        refused={"preset": "saturation"},
+    ),
+    metric(
+        "saturation is observed only, because a bound on load has no error control: remove onFail, or set it "
+        "to Observe; to abort a candidate that is too slow under load use latency",
+        accepted={"preset": "saturation", "maxInFlight": "4", "onFail": "Observe"},
+        refused={"preset": "saturation", "maxInFlight": "4", "onFail": "Abort"},
+    ),
+    metric(
+        "maxInFlight must be above 0, such as 4",
+        accepted={"preset": "saturation", "maxInFlight": "0.5"},
+        refused={"preset": "saturation", "maxInFlight": "0"},
     ),
     metric(
         "predictionShift is observed only, because a model retrained for drift must differ: "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.harness import kstatus
 from tests.harness.api import DEPLOYMENT, EVENT, MODEL_VERSION, POD, WORKLOAD, condition, phase, wait_until
 from tests.harness.deployments import (
     ANALYZE,
+    ERRORS,
     HOLD,
     WEIGHT,
     Deployments,
@@ -108,6 +111,31 @@ def test_a_candidate_that_fails_requests_is_given_up_and_quarantined(
     version = lab.api.wait(MODEL_VERSION, "flights-v2", lambda v: v["status"].get("quarantinedBy"))
     assert version["status"]["quarantinedBy"] == [{"deployment": "flights", "reason": "AnalysisFailed"}]
     assert lab.player.serving.unanswered == 0
+
+
+def test_a_candidate_that_refuses_what_stable_takes_is_given_up_if_so_asked(
+    lab: Lab, deployments: Deployments
+) -> None:
+    """4xx are no errors, and a metric of their own; how full the pods are stands beside them."""
+    metrics = [
+        ERRORS,
+        {"name": "refused", "preset": "clientErrors", "onFail": "Abort"},
+        {"name": "load", "preset": "saturation", "maxInFlight": "0.000001"},
+    ]
+    deployments.served(WEIGHT, HOLD, edits={"spec.rollout.analysis.metrics": metrics})
+    plant(lab.api, 2)
+    bad = revision(deployments.until(lambda d: "candidate" in d["status"]), "candidate")
+    loaded = deployments.until(lambda d: _verdicts(d).get("load") == "Fail")
+    assert loaded["status"]["candidate"]["revision"] == bad, "observed only"
+    lab.player.serving.fail_requests(bad, 400)
+    rejected = deployments.reason("CandidateRejected")
+    (entry,) = rejected["status"]["quarantine"]
+    assert entry["message"].startswith("refused: candidate")
+    assert _verdicts(rejected)["errors"] != "Fail"
+
+
+def _verdicts(deployment: dict[str, Any]) -> dict[str, str]:
+    return {m["metric"]: m["verdict"] for m in deployment["status"].get("analysis", ())}
 
 
 def test_the_same_bytes_under_a_new_name_are_refused_and_other_settings_may_retry(

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from trimtab.deployment.evidence import SIDES, Evidence, PodCounters
+from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.load import Load
 from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.pod_counters import SIDES, PodCounters
 from trimtab.model import names
 from trimtab.model.clock import format_time, parse_time
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT
@@ -37,6 +39,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "rates": {name: rate.to_dict() for name, rate in evidence.rates.items()},
         "sums": {side: dump_counts(counts) for side, counts in evidence.sums.items()},
         "connections": dict(evidence.connections),
+        "load": {side: asdict(load) for side, load in evidence.load.items()},
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "trafficSeconds": round(evidence.traffic_seconds, 3),
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
@@ -56,6 +59,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             rates={name: read_evidence(rate) for name, rate in stored["rates"].items()},
             sums={side: load_counts(stored["sums"].get(side, {})) for side in SIDES},
             connections={side: int(stored["connections"][side]) for side in SIDES},
+            load={side: Load(**stored["load"][side]) for side in SIDES},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             traffic_seconds=float(stored["trafficSeconds"]),
             latched=stored["latched"],

@@ -13,7 +13,8 @@ from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
-from trimtab.deployment.evidence import Evidence, ScrapeRound, SideName, advance
+from trimtab.deployment.evidence import Evidence, ScrapeRound, advance
+from trimtab.deployment.pod_counters import SideName
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names

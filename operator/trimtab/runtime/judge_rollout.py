@@ -10,9 +10,10 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import Evidence, SideName
+from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
+from trimtab.deployment.pod_counters import SideName
 from trimtab.deployment.stepping import running_step
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey

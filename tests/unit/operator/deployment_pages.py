@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from tests.unit.operator.samples import NOW, digest
 
-from trimtab.apis.v1alpha1.rollout import Analysis
-from trimtab.deployment.evidence import Evidence, ScrapeRound, SideName, advance
+from trimtab.apis.v1alpha1.analysis import Analysis
+from trimtab.deployment.evidence import Evidence, ScrapeRound, advance
+from trimtab.deployment.pod_counters import SideName
 from trimtab_runtime.contract.page import PageReader, ServerPage
 from trimtab_runtime.contract.serving import LIVE, PageShape
 from trimtab_runtime.server.counters import Counters

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tests.unit.operator.deployment_pages import Rounds, page
 
+from trimtab.apis.v1alpha1.analysis import Analysis, Metric
 from trimtab.deployment.analysis import MetricVerdict, Verdict
+from trimtab.deployment.bounds import judge_load
 from trimtab.deployment.checkpoint import dump, load
 from trimtab.deployment.report import seconds_to_verdict
 
@@ -43,6 +45,40 @@ def test_a_process_that_began_again_counts_from_zero() -> None:
     rounds.scrape(s1=page(10, began=2.0), c1=page(4, errors=1, began=2.0))
     assert _counts(rounds, "candidate") == (14, 1)
     assert _counts(rounds, "stable") == (0, 0), "what a stable process did before it was seen is not known"
+
+
+def test_load_is_the_mean_number_of_requests_in_a_pod() -> None:
+    """100 requests of 0.1 s in 5 s are two at a time, in one of two pods."""
+    rounds = Rounds()
+    rounds.scrape(s1=page(1000), c1=page(500, seconds=0.1), c2=page(0))
+    assert rounds.evidence.load["candidate"].requests_per_pod is None, "how long these took is not known"
+    rounds.scrape(s1=page(1000), c1=page(600, seconds=0.1), c2=page(0))
+    assert rounds.evidence.load["candidate"].requests_per_pod == pytest.approx(1.0)
+    assert rounds.evidence.load["stable"].requests_per_pod == 0
+    for number in range(60):
+        rounds.scrape(s1=page(1000), c1=page(700 + 25 * number, seconds=0.1), c2=page(0))
+    assert rounds.evidence.load["candidate"].requests_per_pod == pytest.approx(0.25, abs=0.02), "of late"
+
+
+@pytest.mark.parametrize(("bound", "verdict"), [("0.9", Verdict.FAIL), ("1.1", Verdict.PASS)])
+def test_saturation_is_held_against_its_bound(bound: str, verdict: Verdict) -> None:
+    metric = Metric.model_validate({"name": "load", "preset": "saturation", "maxInFlight": bound})
+    rounds = Rounds()
+    assert judge_load(metric, rounds.evidence).verdict is Verdict.NO_DATA
+    rounds.scrape(s1=page(0), c1=page(0))
+    rounds.scrape(s1=page(0), c1=page(50, seconds=0.1))
+    found = judge_load(metric, rounds.evidence)
+    assert (found.verdict, found.value, found.aborts) == (verdict, pytest.approx(1.0), False)
+
+
+def test_refused_requests_are_no_errors_and_a_metric_of_their_own() -> None:
+    metrics = [{"name": "errors", "preset": "errorRate"}, {"name": "refused", "preset": "clientErrors"}]
+    rounds = Rounds(Analysis.model_validate({"metrics": metrics}))
+    rounds.scrape(s1=page(0), c1=page(0))
+    rounds.scrape(s1=page(40, refused=1), c1=page(40, refused=30))
+    refused, errors = rounds.evidence.rates["refused"], rounds.evidence.rates["errors"]
+    assert (refused.candidate.events, refused.stable.events) == (30, 1)
+    assert errors.candidate.events == 0
 
 
 def _verdict(samples: int, missing: int | None) -> MetricVerdict:
