@@ -69,12 +69,53 @@ STEP_RULES = (
     ),
 )
 
+QUERY = {"query": 'up{revision="{{revision}}"}', "sourceRef": {"name": "main"}}
+
 ANALYSIS = (
     deployment(
         "spec.rollout.analysis",
         "alpha is a probability between 0 and 1, such as 0.05",
         accepted={"spec.rollout.analysis.alpha": "1e-3"},
         refused={"spec.rollout.analysis.alpha": "0"},
+    ),
+    metric(
+        "a metric is a preset or a query: give one of them",
+        accepted={**QUERY, "maxValue": "3"},
+        refused={**QUERY, "maxValue": "3", "preset": "errorRate"},
+    ),
+    metric(
+        "query needs sourceRef, and only query takes it",
+        accepted={**QUERY, "maxValue": "-1", "onFail": "Observe"},
+        refused={"preset": "errorRate", "sourceRef": {"name": "main"}},
+    ),
+    metric(
+        "query needs either maxRatio or maxValue, and only query takes them",
+        accepted={**QUERY, "maxRatio": "1.5"},
+        refused={**QUERY, "maxRatio": "1.5", "maxValue": "3"},
+    ),
+    metric(
+        "consecutive belongs to query: remove it",
+        accepted={**QUERY, "maxRatio": "1.5", "consecutive": 5},
+        refused={"preset": "errorRate", "consecutive": 5},
+    ),
+    metric(
+        "query must hold {{revision}}, so that each side is asked for its own value",
+        accepted={
+            **QUERY,
+            "maxValue": "3",
+            "query": 'up{job="{{namespace}}/{{deployment}}", revision="{{revision}}"}',
+        },
+        refused={**QUERY, "maxValue": "3", "query": "sum(up)"},
+    ),
+    metric(
+        "query may hold the placeholders {{revision}}, {{deployment}}, {{namespace}} and no other",
+        accepted={**QUERY, "maxValue": "3"},
+        refused={**QUERY, "maxValue": "3", "query": 'up{revision="{{revision}}", pod="{{pod}}"}'},
+    ),
+    metric(
+        "maxRatio must be above 0, such as 1.5",
+        accepted={**QUERY, "maxRatio": "0.1"},
+        refused={**QUERY, "maxRatio": "0"},
     ),
     metric(
         "latency needs quantile and maxDuration, and only latency takes them",

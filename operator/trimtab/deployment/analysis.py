@@ -61,8 +61,11 @@ class Profiles:
 
 
 def alpha_of(analysis: Analysis) -> float:
-    """The error probability of one metric: alpha, split equally over the metrics that abort."""
-    aborting = sum(metric.aborts for metric in analysis.effective_metrics)
+    """The error probability of one metric: alpha, split equally over the presets that abort.
+
+    A query has no error probability to take a part of it.
+    """
+    aborting = sum(metric.aborts and metric.query is None for metric in analysis.effective_metrics)
     return float(analysis.alpha) / max(1, aborting)
 
 

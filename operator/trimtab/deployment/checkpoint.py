@@ -12,6 +12,7 @@ from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.load import Load
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.pod_counters import SIDES, PodCounters
+from trimtab.deployment.queries import QueryEvidence
 from trimtab.model import names
 from trimtab.model.clock import format_time, parse_time
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT
@@ -40,6 +41,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "sums": {side: dump_counts(counts) for side, counts in evidence.sums.items()},
         "connections": dict(evidence.connections),
         "load": {side: asdict(load) for side, load in evidence.load.items()},
+        "queries": {name: _dump_query(query) for name, query in evidence.queries.items()},
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "trafficSeconds": round(evidence.traffic_seconds, 3),
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
@@ -60,6 +62,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             sums={side: load_counts(stored["sums"].get(side, {})) for side in SIDES},
             connections={side: int(stored["connections"][side]) for side in SIDES},
             load={side: Load(**stored["load"][side]) for side in SIDES},
+            queries={name: _load_query(query) for name, query in stored["queries"].items()},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             traffic_seconds=float(stored["trafficSeconds"]),
             latched=stored["latched"],
@@ -67,6 +70,15 @@ def load(stored: Mapping[str, Any]) -> Evidence:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UnreadableCheckpoint(f"{type(error).__name__}: {error}") from error
+
+
+def _dump_query(query: QueryEvidence) -> dict[str, Any]:
+    """Without the last number: it may be infinite, which JSON cannot say, and another one will come."""
+    return {**asdict(query), "value": None, "at": query.at.isoformat() if query.at else None}
+
+
+def _load_query(stored: Mapping[str, Any]) -> QueryEvidence:
+    return QueryEvidence(**{**stored, "at": parse_time(stored["at"]) if stored["at"] else None})
 
 
 def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Apply, ...]:

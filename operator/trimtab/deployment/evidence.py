@@ -24,6 +24,7 @@ from trimtab.deployment.pod_counters import (
     is_same_process,
     unanswered,
 )
+from trimtab.deployment.queries import Look, QueryEvidence, with_look
 from trimtab.stats.evidence import (
     RateEvidence,
     RateLimits,
@@ -79,6 +80,7 @@ class Evidence:
     )
     connections: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     load: Mapping[SideName, Load] = field(default_factory=lambda: dict.fromkeys(SIDES, Load()))
+    queries: Mapping[str, QueryEvidence] = field(default_factory=dict)
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
     traffic_seconds: float = 0.0
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -140,6 +142,17 @@ def advance(
         traffic_seconds=evidence.traffic_seconds + (passed if connections["candidate"] else 0.0),
         last_round=round_.at,
     )
+
+
+def with_looks(evidence: Evidence, analysis: Analysis, looks: Mapping[str, Look], step: int) -> Evidence:
+    """Evidence after the newest looks at the queries; those that were counted already change nothing."""
+    known = evidence.queries
+    seen = {
+        metric.name: with_look(known.get(metric.name), metric, looks[metric.name], step)
+        for metric in analysis.metrics
+        if metric.name in looks
+    }
+    return replace(evidence, queries={**known, **seen})
 
 
 def _load(before: Load, interval: Interval, passed: float) -> Load:

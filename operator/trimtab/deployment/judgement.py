@@ -20,7 +20,7 @@ from trimtab.deployment.analysis import (
     judge_distribution,
     judge_rate,
 )
-from trimtab.deployment.bounds import judge_load
+from trimtab.deployment.bounds import judge_load, judge_query
 from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.steps import Position, looks, position, step_key
 
@@ -30,8 +30,8 @@ def judge(
 ) -> tuple[tuple[MetricVerdict, ...], Evidence]:
     """Verdicts of all metrics, and the evidence with newly taken looks latched.
 
-    ``problem``: why the metrics cannot be read now. Then nothing is judged anew; a failure that stands
-    already stays one.
+    ``problem``: why the pods cannot be read now. Then nothing of theirs is judged anew; a failure that stands
+    already stays one. Queries have problems of their own.
     """
     at = position(spec.rollout.steps, step)
     fresh = [
@@ -40,7 +40,8 @@ def judge(
     key = step_key(evidence.turn, at.index)
     verdicts = tuple(_remembered(evidence, key, verdict) or verdict for verdict in fresh)
     if problem:
-        return tuple(_unread(verdict, problem) for verdict in verdicts), evidence
+        of_queries = {metric.name for metric in spec.rollout.analysis.metrics if metric.query}
+        return tuple(v if v.name in of_queries else _unread(v, problem) for v in verdicts), evidence
     taken = {_key(key, v.name): _dump(v) for v in verdicts if v.looked}
     if taken.keys() <= evidence.latched.keys():
         return verdicts, evidence
@@ -58,6 +59,8 @@ def _judged(
             return judge_rate(metric, evidence, alpha=alpha, min_samples=min_samples)
         case "saturation":
             return judge_load(metric, evidence)
+        case None:
+            return judge_query(metric, evidence, at.index)
         case "trainServeSkew" | "predictionShift":
             total = looks(spec.rollout.steps)
             return judge_distribution(metric, evidence, profiles, alpha=alpha, looks=total, step=at.analyze)

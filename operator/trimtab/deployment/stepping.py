@@ -23,7 +23,7 @@ def advance(turn: Turn) -> Decision:
     if at.step.weight is not None:
         return _weight(turn)
     if observed.is_frozen:
-        return stay(turn, Reason.PROVIDER_ERROR, observed.metrics_problem)
+        return stay(turn, Reason.PROVIDER_ERROR, observed.unread)
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
 
 
@@ -51,8 +51,8 @@ def _weight_applied(turn: Turn) -> Decision:
     pause = brief_pause(turn.observed.spec.rollout.steps, turn.at.index)
     following = turn.at.index + 1
     if pause is not None:
-        if turn.observed.metrics_problem:
-            return stay(turn, Reason.PROVIDER_ERROR, turn.observed.metrics_problem)
+        if turn.observed.is_frozen:
+            return stay(turn, Reason.PROVIDER_ERROR, turn.observed.unread)
         left = pause - turn.seconds_in(following)
         if left > 0:
             return wait(turn, wake=left)

@@ -27,11 +27,13 @@ from trimtab.runtime.loop import Loop, beat_forever
 from trimtab.runtime.metrics import Metrics
 from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.probes import Health, ProbeServer
+from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.runtime.territory import Territory
+from trimtab.sources.prometheus import Prometheus
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Scraper
 
@@ -96,6 +98,8 @@ class Operator:
         source = RegistrySource(self._configuration.registry_access())
         scraper = Scraper()
         watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
+        prometheus = Prometheus(self._configuration.prometheus())
+        queries = QueryWatch(prometheus, self._queue.add)
         territory = self._territory(client, events)
         loop = Loop(
             client=client,
@@ -104,7 +108,14 @@ class Operator:
             queue=self._queue,
             executor=executor,
             metrics=self._metrics,
-            reconcilers=reconcilers(client, self._cache, source, watch, self._configuration.settings()),
+            reconcilers=reconcilers(
+                client,
+                self._cache,
+                registry=source,
+                watch=watch,
+                queries=queries,
+                settings=self._configuration.settings(),
+            ),
             beat=self._beat,
             is_ours=territory.is_ours,
         )
@@ -126,6 +137,7 @@ class Operator:
             asyncio.create_task(sweep.run(synced)),
             asyncio.create_task(territory.run()),
             asyncio.create_task(watch.run()),
+            asyncio.create_task(queries.run()),
             *(
                 asyncio.create_task(self._worker(loop, synced, territory.known))
                 for _ in range(self._configuration.workers)
@@ -134,6 +146,7 @@ class Operator:
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
         await scraper.close()
+        await prometheus.close()
 
     def _territory(self, client: Client, events: handlers.Events) -> Territory:
         configuration = self._configuration

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from trimtab.apis.markers import ATOMIC, Rule
-from trimtab.apis.v1alpha1.analysis import Analysis
+from trimtab.apis.v1alpha1.analysis import Analysis, Metric
 from trimtab.apis.v1alpha1.meta import Deadline, SpecModel, deadline_seconds
 
 
@@ -68,10 +68,12 @@ class Rollout(SpecModel):
     time: an outage of the operator or of the metrics does not count."""
 
     @property
-    def needs_metrics(self) -> bool:
-        """Whether it stands still while the metrics cannot be read: they were asked to decide something, by a
-        step or by a metric that the spec lists. The default metrics only watch over what goes on anyway."""
-        return any(step.analyze for step in self.steps) or any(m.aborts for m in self.analysis.metrics)
+    def deciding_metrics(self) -> tuple[Metric, ...]:
+        """Those without which it stands still: they were asked to decide something, by a step or by the spec
+        that lists them. The default metrics alone only watch over what goes on anyway."""
+        analysis = self.analysis
+        asked = analysis.effective_metrics if any(s.analyze for s in self.steps) else analysis.metrics
+        return tuple(metric for metric in asked if metric.aborts)
 
     @property
     def progress_deadline_seconds(self) -> int:
