@@ -190,6 +190,21 @@ def test_a_candidate_that_is_never_ready_is_given_up_at_the_deadline(
     assert lab.player.serving.unanswered == 0
 
 
+def test_a_stable_that_is_down_does_not_hold_up_its_fix(lab: Lab, deployments: Deployments) -> None:
+    """The weight cannot be set, and its deadline passes: a person decides, or nobody if so asked."""
+    deadline = {"spec.rollout.progressDeadline": "5s"}
+    broken = revision(deployments.served(WEIGHT, HOLD, edits=deadline))
+    lab.player.serving.play(Run("server"), broken)
+    plant(lab.api, 2)
+    held = deployments.reason("StableUnhealthy")
+    assert "quarantine" not in held["status"]
+    assert condition(held, "Available")["status"] == "True", "the candidate answers"
+    assert kstatus.verdict(held) == "InProgress"
+    deployments.patch(rollout={"onStableUnhealthy": "Promote"})
+    fixed = deployments.ready("flights-v2")
+    assert reasons(fixed)[-2:] == ["StableUnhealthy", "Promoted"]
+
+
 def test_a_newer_version_supersedes_the_candidate_without_quarantine(
     lab: Lab, deployments: Deployments
 ) -> None:

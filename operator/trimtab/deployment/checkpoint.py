@@ -44,6 +44,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "queries": {name: _dump_query(query) for name, query in evidence.queries.items()},
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "trafficSeconds": round(evidence.traffic_seconds, 3),
+        "stableDownSeconds": round(evidence.stable_down_seconds, 3),
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
         "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
     }
@@ -65,6 +66,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             queries={name: _load_query(query) for name, query in stored["queries"].items()},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             traffic_seconds=float(stored["trafficSeconds"]),
+            stable_down_seconds=float(stored["stableDownSeconds"]),
             latched=stored["latched"],
             last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,
         )

@@ -68,7 +68,8 @@ class Evidence:
     """``turn`` names the revision and its turn as candidate: one that is tried again starts anew.
 
     ``observed_seconds`` counts time per step, only while the metrics could be read; ``traffic_seconds`` the
-    time between rounds since the candidate had its first connection, which is what its samples took.
+    time between rounds since the candidate had its first connection, which is what its samples took;
+    ``stable_down_seconds`` how long stable has had no ready pod.
     """
 
     turn: str
@@ -83,6 +84,7 @@ class Evidence:
     queries: Mapping[str, QueryEvidence] = field(default_factory=dict)
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
     traffic_seconds: float = 0.0
+    stable_down_seconds: float = 0.0
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None
 

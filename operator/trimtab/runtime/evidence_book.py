@@ -62,14 +62,17 @@ class EvidenceBook:
             page = self._open[deployment.metadata.uid] = _Page(evidence)
         return page.evidence
 
-    def tick(self, uid: str, step: int, *, frozen: bool) -> Evidence:
-        """Count the time since the last pass for this step, unless the metrics cannot be read.
+    def tick(self, uid: str, step: int, *, frozen: bool, stable_is_down: bool) -> Evidence:
+        """Count the time since the last pass: for this step, unless the metrics cannot be read, and for how
+        long stable has had no ready pod.
 
         A process that slept or was away counts no more than one long interval.
         """
         page = self._open[uid]
         passed = min(time.monotonic() - page.ticked_at, LONGEST_PASS_SECONDS)
         page.ticked_at = time.monotonic()
+        down = page.evidence.stable_down_seconds + passed if stable_is_down else 0.0
+        page.evidence = replace(page.evidence, stable_down_seconds=down)
         if not frozen:
             key = step_key(page.evidence.turn, step)
             seconds = dict(page.evidence.observed_seconds)

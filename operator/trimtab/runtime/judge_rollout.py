@@ -72,7 +72,12 @@ class RolloutJudge:
             metrics_problem=problem,
             query_problems={name: look.problem for name, look in looks.items() if look.problem},
         )
-        evidence = self._book.tick(observed.uid, running_step(observed), frozen=seen.is_frozen)
+        evidence = self._book.tick(
+            observed.uid,
+            running_step(observed),
+            frozen=seen.is_frozen,
+            stable_is_down=not any(pod.ready for pod in pods["stable"]),
+        )
         if round_ is not None:
             of = {pod.uid: name for name, members in pods.items() for pod in members}
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)

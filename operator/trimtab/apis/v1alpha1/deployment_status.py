@@ -47,7 +47,7 @@ class StepStatus(StatusModel):
     observed_seconds: Annotated[int, Field(ge=0)] = 0
     """Time in the step during which operator and metrics were there, as of the last write."""
     held: bool = False
-    """An analysis without a verdict waits for a person."""
+    """An analysis without a verdict, or a candidate beside a stable that is down, waits for a person."""
 
 
 class WeightStatus(StatusModel):

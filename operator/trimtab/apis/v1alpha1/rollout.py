@@ -1,6 +1,6 @@
 """How a new revision takes over: the steps it goes through."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -63,6 +63,10 @@ class Rollout(SpecModel):
     steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC] = ()
     """What the candidate goes through, in order. Weights must increase."""
     analysis: Analysis = Field(default_factory=Analysis)
+    on_stable_unhealthy: Literal["Hold", "Promote"] = "Hold"
+    """What follows when no pod of stable has been ready for 15 s and the candidate answers. Hold: it waits
+    for a person, or for stable, and no deadline counts. Promote: it takes all traffic without the steps that
+    are left, unless its own error or latency metrics are beyond their limits."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
     time: an outage of the operator or of the metrics does not count."""
