@@ -10,6 +10,7 @@ from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, POD, condition, wait_until
 from tests.harness.deployments import (
     ANALYZE,
+    ERRORS,
     FAST,
     HOLD,
     WEIGHT,
@@ -23,6 +24,7 @@ from tests.harness.lab import Lab
 from tests.harness.model_server import ModelServer
 
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.serving import MAX_PAGE_BYTES
 
 Object = dict[str, Any]
 PAGES = {
@@ -64,6 +66,34 @@ def test_a_page_that_is_no_page_freezes_and_never_aborts(
     lab.player.serving.show_page(candidate, None)
     thawed = deployments.at_step(3)
     assert condition(thawed, "MetricsAvailable")["status"] == "True"
+
+
+def test_pages_that_cannot_be_true_freeze_until_they_can(lab: Lab, deployments: Deployments) -> None:
+    """Not a number, more than a page may be, and counters that fell: nothing of it is ever counted."""
+    analyze = {"analyze": {"minSamples": 20, "maxDuration": "5m"}}
+    metrics = {"spec.rollout.analysis.metrics": [{**ERRORS, "maxAbsolute": "0.00001"}]}
+    deployments.served(WEIGHT, analyze, edits=metrics)
+    plant(lab.api, 2)
+    candidate = revision(deployments.at_step(1), "candidate")
+    _wait_for_rounds(lab, candidate, 5)
+    (server,) = lab.player.serving.servers(candidate)
+    true = server.text()
+    lies = {
+        "finite": b" NaN\n".join(true.rsplit(b" 0\n", 1)),
+        "larger than": true + b"# more\n" * (MAX_PAGE_BYTES // 7),
+        "counters fell": ModelServer(
+            ServeModel("flights", digest_of(2)), candidate, began=server.began
+        ).text(),
+    }
+    for problem, page in lies.items():
+        lab.player.serving.show_page(candidate, page)
+        frozen = deployments.reason("ProviderError")
+        assert problem in condition(frozen, "Ready")["message"]
+        lab.player.serving.show_page(candidate, None)
+        deployments.reason("Analyzing")
+    deployments.act("promote", "p-1")
+    done = deployments.ready("flights-v2")
+    assert "quarantine" not in done["status"]
 
 
 def _wait_for_rounds(lab: Lab, candidate: str, rounds: int) -> None:

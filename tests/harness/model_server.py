@@ -29,6 +29,8 @@ class ModelServer:
         revision: str,
         profile: Profile | None = None,
         clients: Clients | None = None,
+        *,
+        began: float | None = None,
     ) -> None:
         self.revision = revision
         self.address = ""
@@ -41,8 +43,11 @@ class ModelServer:
         self._clients = clients if profile else None
         inputs = tuple(sorted(profile.features)) if profile else FEATURES
         shape = PageShape.of(config.digest, profile, inputs)
-        digest, began = config.profile_digest, time.time()
-        self._counters = Counters(shape, profile, inputs, profile_digest=digest, start_time_seconds=began)
+        self.began = time.time() if began is None else began
+        digest = config.profile_digest
+        self._counters = Counters(
+            shape, profile, inputs, profile_digest=digest, start_time_seconds=self.began
+        )
 
     async def start(self) -> None:
         """Listens on an address of its own from now on."""

@@ -20,6 +20,7 @@ from trimtab.deployment.pod_counters import (
     SideName,
     counters,
     difference,
+    has_fallen,
     is_new,
     is_same_process,
     unanswered,
@@ -112,8 +113,9 @@ def advance(
     """Evidence after one more round. ``previous``: the last page of each pod uid that this process has seen.
 
     A round that was counted already changes nothing. A pod whose counters fell although its process is the
-    same one is left out and starts anew at the next round. A pod that drains answers what it has taken, so it
-    is counted for the last time; one that vanished without leaves its requests unanswered.
+    same one is left out until they are beyond what was counted: nothing counts twice. A pod that drains
+    answers what it has taken, so it is counted for the last time; one that vanished without leaves its
+    requests unanswered.
     """
     if evidence.last_round is not None and round_.at <= evidence.last_round:
         return evidence
@@ -124,10 +126,12 @@ def advance(
         known = pods.get(uid)
         if known is None and uid in round_.leaving:
             continue  # counted already, until it began to leave
-        pods[uid] = counters(side, page)
-        seconds = passed if is_same_process(known, pods[uid]) else 0.0
-        trials[side].add(difference(known, pods[uid]), seconds=seconds)
-        sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=is_new(known, pods[uid]))
+        now = counters(side, page)
+        if has_fallen(known, now):
+            continue
+        pods[uid] = now
+        trials[side].add(difference(known, now), seconds=passed if is_same_process(known, now) else 0.0)
+        sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=is_new(known, now))
     for uid in round_.leaving & set(pods):
         del pods[uid]
     for uid in round_.vanished & set(pods):
@@ -143,6 +147,13 @@ def advance(
         load={side: _load(evidence.load[side], trials[side], passed) for side in SIDES},
         traffic_seconds=evidence.traffic_seconds + (passed if connections["candidate"] else 0.0),
         last_round=round_.at,
+    )
+
+
+def fallen(evidence: Evidence, pages: Mapping[str, tuple[SideName, ServerPage]]) -> frozenset[str]:
+    """Uids of pods whose counters are lower than they were, although the process is the same."""
+    return frozenset(
+        uid for uid, (side, page) in pages.items() if has_fallen(evidence.pods.get(uid), counters(side, page))
     )
 
 

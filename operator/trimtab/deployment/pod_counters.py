@@ -101,15 +101,17 @@ def difference(known: PodCounters | None, now: PodCounters) -> PodCounters | Non
         request_seconds=now.request_seconds - known.request_seconds,
         in_flight=0,
     )
-    numbers = (
-        rest.connections,
-        rest.error_connections,
-        rest.requests,
-        rest.refused,
-        rest.request_seconds,
-        *rest.slow.values(),
-    )
-    return rest if min(numbers) >= 0 else None
+    return None if _is_negative(rest) else rest
+
+
+def has_fallen(known: PodCounters | None, now: PodCounters) -> bool:
+    """Whether a counter is lower than it was, although the process is the same: then its page lies."""
+    return is_same_process(known, now) and difference(known, now) is None
+
+
+def _is_negative(rest: PodCounters) -> bool:
+    counted = (rest.connections, rest.error_connections, rest.requests, rest.refused, *rest.slow.values())
+    return min(counted) < 0 or rest.request_seconds < 0
 
 
 def unanswered(gone: PodCounters) -> PodCounters:

@@ -13,7 +13,7 @@ from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
-from trimtab.deployment.evidence import Evidence, ScrapeRound, advance
+from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, fallen
 from trimtab.deployment.pod_counters import SideName
 from trimtab.deployment.queries import QueryEvidence
 from trimtab.deployment.steps import step_key
@@ -88,13 +88,17 @@ class EvidenceBook:
         page = self._open[deployment.metadata.uid]
         if round_.number == page.round_number:
             return page.evidence
-        usable = {uid: (sides[uid], found) for uid, found in round_.pages.items() if uid in sides}
+        usable = _usable(round_, sides)
         vanished = frozenset(page.evidence.pods.keys() - sides.keys())
         scraped = ScrapeRound(round_.at, usable, round_.failures, vanished, leaving)
         page.evidence = advance(page.evidence, scraped, page.pages, deployment.spec.rollout.analysis)
         page.pages = {uid: found for uid, (_, found) in usable.items()}
         page.round_number = round_.number
         return page.evidence
+
+    def fallen(self, uid: str, round_: Round, sides: Mapping[str, SideName]) -> frozenset[str]:
+        """Uids of pods whose pages cannot be true after what was read of them before."""
+        return fallen(self._open[uid].evidence, _usable(round_, sides))
 
     async def _stored(self, deployment: Deployment, candidate: Side) -> Evidence | None:
         meta = deployment.metadata
@@ -109,3 +113,8 @@ class EvidenceBook:
         if stored.get("turn") != turn_name(candidate):
             return None  # that of an earlier rollout
         return checkpoint.load(stored)
+
+
+def _usable(round_: Round, sides: Mapping[str, SideName]) -> dict[str, tuple[SideName, ServerPage]]:
+    """The pages of pods that have a side."""
+    return {uid: (sides[uid], found) for uid, found in round_.pages.items() if uid in sides}

@@ -79,7 +79,7 @@ class RolloutJudge:
             stable_is_down=not any(pod.ready for pod in pods["stable"]),
         )
         if round_ is not None:
-            of = {pod.uid: name for name, members in pods.items() for pod in members}
+            of = _sides_of(pods)
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
             evidence = self._book.grow(deployment, round_, of, leaving)
         judged_step = status.step.index if status.step else 0
@@ -112,6 +112,12 @@ class RolloutJudge:
         ]
         round_ = self._watch.latest(key, key, targets)
         problem = _problem(round_.failures if round_ else {}, targets)
+        if round_ is not None and not problem:
+            fallen = self._book.fallen(observed.uid, round_, _sides_of(pods))
+            names = sorted(pod.name for members in pods.values() for pod in members if pod.uid in fallen)
+            problem = "; ".join(
+                f"pod {name}: counters fell although the process is the same" for name in names
+            )
         return (None if problem else round_), problem
 
     def _looks(
@@ -159,6 +165,11 @@ def _profiles(artifacts: Mapping[SideName, Artifact | Problem | None]) -> Profil
             case Problem():
                 problems.append(f"profile of {name}: {artifact.message}")
     return Profiles(profiles["stable"], profiles["candidate"], "; ".join(problems))
+
+
+def _sides_of(pods: Mapping[SideName, Sequence[PodObserved]]) -> dict[str, SideName]:
+    """The side of each pod, by uid."""
+    return {pod.uid: name for name, members in pods.items() for pod in members}
 
 
 def _pods(observed: DeploymentObserved, side: Side) -> tuple[PodObserved, ...]:

@@ -12,6 +12,7 @@ from trimtab.apis.v1alpha1.analysis import Analysis, Metric
 from trimtab.deployment.analysis import MetricVerdict, Verdict
 from trimtab.deployment.bounds import judge_load
 from trimtab.deployment.checkpoint import dump, load
+from trimtab.deployment.evidence import fallen
 from trimtab.deployment.report import seconds_to_verdict
 
 
@@ -27,15 +28,18 @@ def test_evidence_survives_the_checkpoint() -> None:
     assert load(json.loads(json.dumps(dump(evidence)))) == evidence
 
 
-def test_a_counter_that_falls_is_left_out_and_counted_anew_from_there() -> None:
+def test_a_counter_that_falls_is_left_out_and_nothing_counts_twice() -> None:
     """The process is the same, so the page lies or is another's: it is no error, and no success either."""
     rounds = Rounds()
     rounds.scrape(s1=page(10), c1=page(10))
     rounds.scrape(s1=page(20), c1=page(20, errors=5))
     rounds.scrape(s1=page(30), c1=page(4))
     assert _counts(rounds, "candidate") == (20, 5), "as if the round had not been"
+    assert fallen(rounds.evidence, {"c1": ("candidate", page(4))}) == {"c1"}
     rounds.scrape(s1=page(40), c1=page(14))
-    assert _counts(rounds, "candidate") == (30, 5)
+    assert _counts(rounds, "candidate") == (20, 5), "still less than was counted"
+    rounds.scrape(s1=page(40), c1=page(26, errors=6))
+    assert _counts(rounds, "candidate") == (26, 6)
     assert _counts(rounds, "stable") == (30, 0), "stable had 10 before its first round"
 
 
