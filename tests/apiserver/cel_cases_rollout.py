@@ -69,6 +69,8 @@ STEP_RULES = (
     ),
 )
 
+QUERY = {"query": 'up{revision="{{revision}}"}', "sourceRef": {"name": "main"}}
+
 ANALYSIS = (
     deployment(
         "spec.rollout.analysis",
@@ -77,17 +79,56 @@ ANALYSIS = (
         refused={"spec.rollout.analysis.alpha": "0"},
     ),
     metric(
+        "a metric is a preset or a query: give one of them",
+        accepted={**QUERY, "maxValue": "3"},
+        refused={**QUERY, "maxValue": "3", "preset": "errorRate"},
+    ),
+    metric(
+        "query needs sourceRef, and only query takes it",
+        accepted={**QUERY, "maxValue": "-1", "onFail": "Observe"},
+        refused={"preset": "errorRate", "sourceRef": {"name": "main"}},
+    ),
+    metric(
+        "query needs either maxRatio or maxValue, and only query takes them",
+        accepted={**QUERY, "maxRatio": "1.5"},
+        refused={**QUERY, "maxRatio": "1.5", "maxValue": "3"},
+    ),
+    metric(
+        "consecutive belongs to query: remove it",
+        accepted={**QUERY, "maxRatio": "1.5", "consecutive": 5},
+        refused={"preset": "errorRate", "consecutive": 5},
+    ),
+    metric(
+        "query must hold {{revision}}, so that each side is asked for its own value",
+        accepted={
+            **QUERY,
+            "maxValue": "3",
+            "query": 'up{job="{{namespace}}/{{deployment}}", revision="{{revision}}"}',
+        },
+        refused={**QUERY, "maxValue": "3", "query": "sum(up)"},
+    ),
+    metric(
+        "query may hold the placeholders {{revision}}, {{deployment}}, {{namespace}} and no other",
+        accepted={**QUERY, "maxValue": "3"},
+        refused={**QUERY, "maxValue": "3", "query": 'up{revision="{{revision}}", pod="{{pod}}"}'},
+    ),
+    metric(
+        "maxRatio must be above 0, such as 1.5",
+        accepted={**QUERY, "maxRatio": "0.1"},
+        refused={**QUERY, "maxRatio": "0"},
+    ),
+    metric(
         "latency needs quantile and maxDuration, and only latency takes them",
         accepted={"preset": "latency", "quantile": "0.5", "maxDuration": "5ms"},
         refused={"preset": "latency", "quantile": "0.5"},
     ),
     metric(
-        "maxAbsolute belongs to errorRate: remove it",
+        "maxAbsolute belongs to errorRate and clientErrors: remove it",
         accepted={"preset": "errorRate", "maxAbsolute": "0.01"},
         refused={"preset": "trainServeSkew", "maxAbsolute": "0.01"},
     ),
     metric(
-        "maxRelativeIncrease belongs to errorRate and latency: remove it",
+        "maxRelativeIncrease belongs to errorRate, clientErrors and latency: remove it",
         accepted={"preset": "latency", "quantile": "0.99", "maxDuration": "1s", "maxRelativeIncrease": "2"},
         refused={"preset": "predictionShift", "maxRelativeIncrease": "2"},
     ),
@@ -95,6 +136,22 @@ ANALYSIS = (
         "floor belongs to trainServeSkew and predictionShift: remove it",
         accepted={"preset": "predictionShift", "floor": "0.1"},
         refused={"preset": "errorRate", "floor": "0.1"},
+    ),
+    metric(
+        "saturation needs maxInFlight, and only saturation takes it",
+        accepted={"preset": "saturation", "maxInFlight": "4"},
+        refused={"preset": "saturation"},
+    ),
+    metric(
+        "saturation is observed only, because a bound on load has no error control: remove onFail, or set it "
+        "to Observe; to abort a candidate that is too slow under load use latency",
+        accepted={"preset": "saturation", "maxInFlight": "4", "onFail": "Observe"},
+        refused={"preset": "saturation", "maxInFlight": "4", "onFail": "Abort"},
+    ),
+    metric(
+        "maxInFlight must be above 0, such as 4",
+        accepted={"preset": "saturation", "maxInFlight": "0.5"},
+        refused={"preset": "saturation", "maxInFlight": "0"},
     ),
     metric(
         "predictionShift is observed only, because a model retrained for drift must differ: "

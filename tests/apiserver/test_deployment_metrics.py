@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.apiserver import samples
 from tests.harness import kstatus
 from tests.harness.api import CONFIG_MAP, POD, condition, wait_until
 from tests.harness.deployments import (
     ANALYZE,
+    ERRORS,
     FAST,
     HOLD,
     WEIGHT,
@@ -22,6 +24,7 @@ from tests.harness.lab import Lab
 from tests.harness.model_server import ModelServer
 
 from trimtab_runtime.contract.config import ServeModel
+from trimtab_runtime.contract.serving import MAX_PAGE_BYTES
 
 Object = dict[str, Any]
 PAGES = {
@@ -65,11 +68,52 @@ def test_a_page_that_is_no_page_freezes_and_never_aborts(
     assert condition(thawed, "MetricsAvailable")["status"] == "True"
 
 
+def test_pages_that_cannot_be_true_freeze_until_they_can(lab: Lab, deployments: Deployments) -> None:
+    """Not a number, more than a page may be, and counters that fell: nothing of it is ever counted."""
+    analyze = {"analyze": {"minSamples": 20, "maxDuration": "5m"}}
+    metrics = {"spec.rollout.analysis.metrics": [{**ERRORS, "maxAbsolute": "0.00001"}]}
+    deployments.served(WEIGHT, analyze, edits=metrics)
+    plant(lab.api, 2)
+    candidate = revision(deployments.at_step(1), "candidate")
+    _wait_for_rounds(lab, candidate, 5)
+    (server,) = lab.player.serving.servers(candidate)
+    true = server.text()
+    lies = {
+        "finite": b" NaN\n".join(true.rsplit(b" 0\n", 1)),
+        "larger than": true + b"# more\n" * (MAX_PAGE_BYTES // 7),
+        "counters fell": ModelServer(
+            ServeModel("flights", digest_of(2)), candidate, began=server.began
+        ).text(),
+    }
+    for problem, page in lies.items():
+        lab.player.serving.show_page(candidate, page)
+        frozen = deployments.reason("ProviderError")
+        assert problem in condition(frozen, "Ready")["message"]
+        lab.player.serving.show_page(candidate, None)
+        deployments.reason("Analyzing")
+    deployments.act("promote", "p-1")
+    done = deployments.ready("flights-v2")
+    assert "quarantine" not in done["status"]
+
+
 def _wait_for_rounds(lab: Lab, candidate: str, rounds: int) -> None:
     """So many more scrapes of the candidate's pod: 0.2 s each."""
     (server,) = lab.player.serving.servers(candidate)
     before = server.scrapes
     wait_until(lambda: server.scrapes >= before + rounds, f"{rounds} scrapes")
+
+
+def test_a_rollout_that_asks_the_metrics_nothing_goes_on_without_them(
+    lab: Lab, deployments: Deployments
+) -> None:
+    """No analyze step, and no metric but the default ones: a pause ends when its time is over."""
+    edits = {"spec.rollout.analysis": samples.ABSENT}
+    deployments.served(WEIGHT, {"pause": {"for": "2s"}}, edits=edits)
+    plant(lab.api, 2)
+    candidate = revision(deployments.until(lambda d: "candidate" in d["status"]), "candidate")
+    lab.player.serving.show_page(candidate, b"")
+    deployments.reason("ProviderError", "MetricsAvailable")
+    deployments.ready("flights-v2")
 
 
 def test_a_page_of_other_bytes_is_not_believed(lab: Lab, deployments: Deployments) -> None:

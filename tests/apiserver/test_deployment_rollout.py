@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.harness import kstatus
 from tests.harness.api import DEPLOYMENT, EVENT, MODEL_VERSION, POD, WORKLOAD, condition, phase, wait_until
 from tests.harness.deployments import (
     ANALYZE,
+    ERRORS,
     HOLD,
     WEIGHT,
     Deployments,
@@ -110,6 +113,31 @@ def test_a_candidate_that_fails_requests_is_given_up_and_quarantined(
     assert lab.player.serving.unanswered == 0
 
 
+def test_a_candidate_that_refuses_what_stable_takes_is_given_up_if_so_asked(
+    lab: Lab, deployments: Deployments
+) -> None:
+    """4xx are no errors, and a metric of their own; how full the pods are stands beside them."""
+    metrics = [
+        ERRORS,
+        {"name": "refused", "preset": "clientErrors", "onFail": "Abort"},
+        {"name": "load", "preset": "saturation", "maxInFlight": "0.000001"},
+    ]
+    deployments.served(WEIGHT, HOLD, edits={"spec.rollout.analysis.metrics": metrics})
+    plant(lab.api, 2)
+    bad = revision(deployments.until(lambda d: "candidate" in d["status"]), "candidate")
+    loaded = deployments.until(lambda d: _verdicts(d).get("load") == "Fail")
+    assert loaded["status"]["candidate"]["revision"] == bad, "observed only"
+    lab.player.serving.fail_requests(bad, 400)
+    rejected = deployments.reason("CandidateRejected")
+    (entry,) = rejected["status"]["quarantine"]
+    assert entry["message"].startswith("refused: candidate")
+    assert _verdicts(rejected)["errors"] != "Fail"
+
+
+def _verdicts(deployment: dict[str, Any]) -> dict[str, str]:
+    return {m["metric"]: m["verdict"] for m in deployment["status"].get("analysis", ())}
+
+
 def test_the_same_bytes_under_a_new_name_are_refused_and_other_settings_may_retry(
     lab: Lab, deployments: Deployments
 ) -> None:
@@ -160,6 +188,21 @@ def test_a_candidate_that_is_never_ready_is_given_up_at_the_deadline(
     assert entry["reason"] == "ProgressDeadlineExceeded"
     assert "ImagePullBackOff" in entry["message"]
     assert lab.player.serving.unanswered == 0
+
+
+def test_a_stable_that_is_down_does_not_hold_up_its_fix(lab: Lab, deployments: Deployments) -> None:
+    """The weight cannot be set, and its deadline passes: a person decides, or nobody if so asked."""
+    deadline = {"spec.rollout.progressDeadline": "5s"}
+    broken = revision(deployments.served(WEIGHT, HOLD, edits=deadline))
+    lab.player.serving.play(Run("server"), broken)
+    plant(lab.api, 2)
+    held = deployments.reason("StableUnhealthy")
+    assert "quarantine" not in held["status"]
+    assert condition(held, "Available")["status"] == "True", "the candidate answers"
+    assert kstatus.verdict(held) == "InProgress"
+    deployments.patch(rollout={"onStableUnhealthy": "Promote"})
+    fixed = deployments.ready("flights-v2")
+    assert reasons(fixed)[-2:] == ["StableUnhealthy", "Promoted"]
 
 
 def test_a_newer_version_supersedes_the_candidate_without_quarantine(

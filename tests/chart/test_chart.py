@@ -13,6 +13,7 @@ import yaml
 from tests.cluster.helm import CHART, RENDERED_FOR, Helm, HelmFailed
 
 from trimtab.runtime import settings
+from trimtab.sources.prometheus import Source
 
 Object = dict[str, Any]
 VALUES = CHART / "ci" / "values.yaml"
@@ -50,6 +51,17 @@ def test_the_operator_accepts_its_configuration(tmp_path: Path) -> None:
     assert config.registry.read_secret == "trimtab-registry-read"
     assert config.registry.push_secret == "trimtab-registry-push"
     assert config.registry_access().credentials == "/etc/trimtab/credentials/.dockerconfigjson"
+
+
+def test_sources_of_queries(tmp_path: Path) -> None:
+    first = (
+        "prometheus.sources[0].name=main,prometheus.sources[0].url=http://prometheus.monitoring:9090/team/"
+    )
+    config = configuration(render("--set", first), tmp_path)
+    assert config.prometheus() == {"main": Source("http://prometheus.monitoring:9090/team", 30.0)}
+    for url in ("ftp://prometheus", "http://a:b@prometheus", "prometheus:9090"):
+        with pytest.raises(HelmFailed, match="url"):
+            render("--set", f"prometheus.sources[0].name=main,prometheus.sources[0].url={url}")
 
 
 def test_without_secrets_nothing_is_mounted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ ANSWER_SECONDS = 0.004
 class ModelServer:
     """One server process. Belongs to the harness' event loop, as its counters do.
 
-    `page`: what /metrics answers instead of the counters. `failing`: every request is answered with 500.
+    `page`: what /metrics answers instead of the counters. `status`: what every request is answered with.
     """
 
     def __init__(
@@ -29,11 +29,13 @@ class ModelServer:
         revision: str,
         profile: Profile | None = None,
         clients: Clients | None = None,
+        *,
+        began: float | None = None,
     ) -> None:
         self.revision = revision
         self.address = ""
         self.page: bytes | None = None
-        self.failing = False
+        self.status = 200
         self.connections = 0
         self.scrapes = 0
         self._port = config.port
@@ -41,8 +43,11 @@ class ModelServer:
         self._clients = clients if profile else None
         inputs = tuple(sorted(profile.features)) if profile else FEATURES
         shape = PageShape.of(config.digest, profile, inputs)
-        digest, began = config.profile_digest, time.time()
-        self._counters = Counters(shape, profile, inputs, profile_digest=digest, start_time_seconds=began)
+        self.began = time.time() if began is None else began
+        digest = config.profile_digest
+        self._counters = Counters(
+            shape, profile, inputs, profile_digest=digest, start_time_seconds=self.began
+        )
 
     async def start(self) -> None:
         """Listens on an address of its own from now on."""
@@ -68,11 +73,11 @@ class ModelServer:
         for _ in range(connections):
             self.connections += 1
             self._counters.connection(LIVE)
-            if self.failing:
+            if self.status >= 500:
                 self._counters.error_connection(LIVE)
-            else:
+            elif self.status == 200:
                 self._answer()
-            self._counters.answered(LIVE, 500 if self.failing else 200, ANSWER_SECONDS)
+            self._counters.answered(LIVE, self.status, ANSWER_SECONDS)
 
     def _answer(self) -> None:
         if self._clients is None:

@@ -63,7 +63,7 @@ class ServingPods:
         self._profile_of = profile_of
         self._pods: dict[str, _Served] = {}
         self._plays: dict[str, ServingPlay] = {}
-        self._failing: set[str] = set()
+        self._statuses: dict[str, int] = {}
         self._pages: dict[str, bytes] = {}
         self._slices: dict[str, tuple[str, list[str]]] = {}
         self._slices_moved = asyncio.Event()
@@ -80,9 +80,9 @@ class ServingPods:
         """Pods that are not there yet do this, unless `play` says otherwise of their revision."""
         self._plays[""] = play
 
-    def fail_requests(self, revision: str) -> None:
-        """Every request to pods of the revision is answered with 500 from now on."""
-        self._failing.add(revision)
+    def fail_requests(self, revision: str, status: int = 500) -> None:
+        """Every request to pods of the revision is answered with this status from now on."""
+        self._statuses[revision] = status
         self._run(self._arrange())
 
     def show_page(self, revision: str, page: bytes | None) -> None:
@@ -159,7 +159,7 @@ class ServingPods:
     async def _arrange(self) -> None:
         for served in self._pods.values():
             if served.server is not None:
-                served.server.failing = served.revision in self._failing
+                served.server.status = self._statuses.get(served.revision, 200)
                 served.server.page = self._pages.get(served.revision)
 
     async def _report(self, served: _Served, *, ready: bool, restarts: int = 0) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trimtab.apis.v1alpha1.rollout import Analysis, Analyze, Metric
+from trimtab.apis.v1alpha1.analysis import Analysis, Metric
+from trimtab.apis.v1alpha1.rollout import Analyze
 from trimtab.deployment.evidence import Evidence
 from trimtab.model.profile_tables import CountTable, feature_tables, score_table
 from trimtab.stats.counts import as_counts
@@ -60,44 +61,32 @@ class Profiles:
 
 
 def alpha_of(analysis: Analysis) -> float:
-    """The error probability of one metric: alpha, split equally over the metrics that abort."""
-    aborting = sum(metric.aborts for metric in analysis.effective_metrics)
+    """The error probability of one metric: alpha, split equally over the presets that abort.
+
+    A query has no error probability to take a part of it.
+    """
+    aborting = sum(metric.aborts and metric.query is None for metric in analysis.effective_metrics)
     return float(analysis.alpha) / max(1, aborting)
 
 
-def judge_all(
-    analysis: Analysis, evidence: Evidence, profiles: Profiles, *, step: Analyze | None, looks: int
-) -> tuple[MetricVerdict, ...]:
-    """Verdicts in the order of the spec. ``step`` is the analyze step that waits; rates are judged always.
-
-    A verdict of a distribution metric, once taken in a step, is latched in the evidence by the caller and not
-    asked for again: its error probability is spent by looking.
-    """
-    alpha = alpha_of(analysis)
-    min_samples = step.min_samples if step else 0
-    return tuple(
-        _judge(metric, evidence, profiles, alpha=alpha, min_samples=min_samples, looks=looks, step=step)
-        for metric in analysis.effective_metrics
-    )
-
-
-def _judge(
+def judge_distribution(
     metric: Metric,
     evidence: Evidence,
     profiles: Profiles,
     *,
     alpha: float,
-    min_samples: int,
     looks: int,
     step: Analyze | None,
 ) -> MetricVerdict:
-    if metric.preset in ("errorRate", "latency"):
-        return _judge_rate(metric, evidence, alpha=alpha, min_samples=min_samples)
+    """A metric that looks once per analyze step. ``looks``: how many the whole rollout may take.
+
+    A verdict, once taken in a step, is latched in the evidence by the caller and not asked for again: its
+    error probability is spent by looking.
+    """
     if step is None:
-        return MetricVerdict(
-            metric.name, Verdict.INCONCLUSIVE, metric.aborts, message="looks in analyze steps"
-        )
-    limits = LookLimits(alpha, max(1, looks), min_samples, float(metric.floor or DEFAULT_FLOOR))
+        text = "looks in analyze steps"
+        return MetricVerdict(metric.name, Verdict.INCONCLUSIVE, metric.aborts, message=text)
+    limits = LookLimits(alpha, max(1, looks), step.min_samples, float(metric.floor or DEFAULT_FLOOR))
     if profiles.candidate is None:
         verdict = Verdict.PROVIDER_ERROR if profiles.problem else Verdict.NO_DATA
         message = profiles.problem or "the candidate's version has no reference profile"
@@ -109,7 +98,8 @@ def _judge(
     return _judge_shift(metric, evidence, profiles, limits)
 
 
-def _judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples: int) -> MetricVerdict:
+def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples: int) -> MetricVerdict:
+    """A metric that may be looked at after every scrape."""
     rate = evidence.rates.get(metric.name)
     if rate is None:
         return MetricVerdict(metric.name, Verdict.NO_DATA, metric.aborts, message="no scrape yet")

@@ -8,8 +8,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from trimtab.deployment.evidence import SIDES, Evidence, PodCounters
+from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.load import Load
 from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.pod_counters import SIDES, PodCounters
+from trimtab.deployment.queries import QueryEvidence
 from trimtab.model import names
 from trimtab.model.clock import format_time, parse_time
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT
@@ -17,7 +20,7 @@ from trimtab.model.plan import Apply, controller_reference
 from trimtab.model.stored_counts import dump_counts, load_counts
 from trimtab.stats.evidence import read_evidence
 
-VERSION = 1
+VERSION = 2
 INTERVAL_SECONDS = 30.0
 KEY_SAVED_AT = "savedAt"
 KEY_LOOKS = "looks"
@@ -37,7 +40,11 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "rates": {name: rate.to_dict() for name, rate in evidence.rates.items()},
         "sums": {side: dump_counts(counts) for side, counts in evidence.sums.items()},
         "connections": dict(evidence.connections),
+        "load": {side: asdict(load) for side, load in evidence.load.items()},
+        "queries": {name: _dump_query(query) for name, query in evidence.queries.items()},
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
+        "trafficSeconds": round(evidence.traffic_seconds, 3),
+        "stableDownSeconds": round(evidence.stable_down_seconds, 3),
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
         "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
     }
@@ -55,12 +62,25 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             rates={name: read_evidence(rate) for name, rate in stored["rates"].items()},
             sums={side: load_counts(stored["sums"].get(side, {})) for side in SIDES},
             connections={side: int(stored["connections"][side]) for side in SIDES},
+            load={side: Load(**stored["load"][side]) for side in SIDES},
+            queries={name: _load_query(query) for name, query in stored["queries"].items()},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
+            traffic_seconds=float(stored["trafficSeconds"]),
+            stable_down_seconds=float(stored["stableDownSeconds"]),
             latched=stored["latched"],
             last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UnreadableCheckpoint(f"{type(error).__name__}: {error}") from error
+
+
+def _dump_query(query: QueryEvidence) -> dict[str, Any]:
+    """Without the last number: it may be infinite, which JSON cannot say, and another one will come."""
+    return {**asdict(query), "value": None, "at": query.at.isoformat() if query.at else None}
+
+
+def _load_query(stored: Mapping[str, Any]) -> QueryEvidence:
+    return QueryEvidence(**{**stored, "at": parse_time(stored["at"]) if stored["at"] else None})
 
 
 def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Apply, ...]:

@@ -10,9 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
 
-from trimtab.apis.v1alpha1.rollout import Analysis, Metric
+from trimtab.apis.v1alpha1.analysis import Analysis, Metric
+from trimtab.deployment.load import Load
+from trimtab.deployment.pod_counters import (
+    SIDES,
+    Interval,
+    PodCounters,
+    SideName,
+    counters,
+    difference,
+    has_fallen,
+    is_new,
+    is_same_process,
+    unanswered,
+)
+from trimtab.deployment.queries import Look, QueryEvidence, with_look
 from trimtab.stats.evidence import (
     RateEvidence,
     RateLimits,
@@ -27,9 +40,6 @@ from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.page import ServerPage
 from trimtab_runtime.contract.serving import DURATION_EDGES, FEATURE_ROWS, LIVE, ROWS, SCORE_ROWS, Series
 
-SideName = Literal["stable", "candidate"]
-SIDES: tuple[SideName, SideName] = ("stable", "candidate")
-
 EDGE_OF = dict(
     zip(
         ("5ms", "10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2500ms", "5s", "10s"),
@@ -38,22 +48,6 @@ EDGE_OF = dict(
     )
 )
 _SUMMED = frozenset({FEATURE_ROWS, SCORE_ROWS, ROWS})
-
-
-@dataclass(frozen=True)
-class PodCounters:
-    """The last counters of one server process, as far as rates need them.
-
-    Its identity is the pod's uid and the process's start time.
-    """
-
-    side: SideName
-    started: float
-    connections: int
-    error_connections: int
-    requests: int
-    slow: Mapping[str, int]
-    in_flight: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,9 @@ class ScrapeRound:
 class Evidence:
     """``turn`` names the revision and its turn as candidate: one that is tried again starts anew.
 
-    ``observed_seconds`` counts time per step, only while the metrics could be read.
+    ``observed_seconds`` counts time per step, only while the metrics could be read; ``traffic_seconds`` the
+    time between rounds since the candidate had its first connection, which is what its samples took;
+    ``stable_down_seconds`` how long stable has had no ready pod.
     """
 
     turn: str
@@ -85,15 +81,19 @@ class Evidence:
         default_factory=lambda: {side: ServerCounts({}) for side in SIDES}
     )
     connections: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
+    load: Mapping[SideName, Load] = field(default_factory=lambda: dict.fromkeys(SIDES, Load()))
+    queries: Mapping[str, QueryEvidence] = field(default_factory=dict)
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
+    traffic_seconds: float = 0.0
+    stable_down_seconds: float = 0.0
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None
 
 
 def limits_of(metric: Metric) -> RateLimits | None:
-    """The limits of a rate metric; None for a distribution metric."""
+    """The limits of a rate metric; None for another one."""
     match metric.preset:
-        case "errorRate":
+        case "errorRate" | "clientErrors":
             return error_limits(
                 max_relative_increase=float(metric.max_relative_increase or "1.0"),
                 max_absolute=float(metric.max_absolute or "0.005"),
@@ -113,102 +113,63 @@ def advance(
     """Evidence after one more round. ``previous``: the last page of each pod uid that this process has seen.
 
     A round that was counted already changes nothing. A pod whose counters fell although its process is the
-    same one is left out and starts anew at the next round. A pod that drains answers what it has taken, so it
-    is counted for the last time; one that vanished without leaves its requests unanswered.
+    same one is left out until they are beyond what was counted: nothing counts twice. A pod that drains
+    answers what it has taken, so it is counted for the last time; one that vanished without leaves its
+    requests unanswered.
     """
     if evidence.last_round is not None and round_.at <= evidence.last_round:
         return evidence
-    trials = {side: _Interval() for side in SIDES}
+    trials = {side: Interval() for side in SIDES}
+    passed = (round_.at - (evidence.last_round or round_.at)).total_seconds()
     pods, sums = dict(evidence.pods), dict(evidence.sums)
     for uid, (side, page) in round_.pages.items():
         known = pods.get(uid)
         if known is None and uid in round_.leaving:
             continue  # counted already, until it began to leave
-        pods[uid] = _counters(side, page)
-        trials[side].add(_difference(known, pods[uid]))
-        sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=_is_new(known, pods[uid]))
+        now = counters(side, page)
+        if has_fallen(known, now):
+            continue
+        pods[uid] = now
+        trials[side].add(difference(known, now), seconds=passed if is_same_process(known, now) else 0.0)
+        sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=is_new(known, now))
     for uid in round_.leaving & set(pods):
         del pods[uid]
     for uid in round_.vanished & set(pods):
         gone = pods.pop(uid)
-        trials[gone.side].add(_unanswered(gone))
+        trials[gone.side].add(unanswered(gone))
+    connections = {s: evidence.connections[s] + trials[s].connections for s in SIDES}
     return replace(
         evidence,
         pods=pods,
         rates=_rates(evidence, trials, analysis.effective_metrics),
         sums=sums,
-        connections={s: evidence.connections[s] + trials[s].connections for s in SIDES},
+        connections=connections,
+        load={side: _load(evidence.load[side], trials[side], passed) for side in SIDES},
+        traffic_seconds=evidence.traffic_seconds + (passed if connections["candidate"] else 0.0),
         last_round=round_.at,
     )
 
 
-@dataclass
-class _Interval:
-    """What one side counted between two rounds."""
-
-    connections: int = 0
-    error_connections: int = 0
-    requests: int = 0
-    slow: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DURATION_EDGES, 0))
-
-    def add(self, other: PodCounters | None) -> None:
-        if other is None:
-            return
-        self.connections += other.connections
-        self.error_connections += other.error_connections
-        self.requests += other.requests
-        for edge, count in other.slow.items():
-            self.slow[edge] += count
-
-
-def _counters(side: SideName, page: ServerPage) -> PodCounters:
-    counts = page.counts
-    return PodCounters(
-        side=side,
-        started=page.start_time_seconds,
-        connections=counts.connections(),
-        error_connections=counts.error_connections(),
-        requests=counts.requests(),
-        slow={edge: counts.slower_than(edge) for edge in DURATION_EDGES},
-        in_flight=page.in_flight[LIVE],
+def fallen(evidence: Evidence, pages: Mapping[str, tuple[SideName, ServerPage]]) -> frozenset[str]:
+    """Uids of pods whose counters are lower than they were, although the process is the same."""
+    return frozenset(
+        uid for uid, (side, page) in pages.items() if has_fallen(evidence.pods.get(uid), counters(side, page))
     )
 
 
-def _is_new(known: PodCounters | None, now: PodCounters) -> bool:
-    """Whether all that the process has counted belongs to this rollout.
-
-    True for a candidate's process that was not seen before: a candidate has no traffic before its rollout. A
-    stable pod that is seen for the first time has a past that does not belong here.
-    """
-    return now.side == "candidate" and (known is None or known.started != now.started)
-
-
-def _difference(known: PodCounters | None, now: PodCounters) -> PodCounters | None:
-    """What the process counted since it was last seen; None where that is not known."""
-    if known is None or known.started != now.started:
-        return now if _is_new(known, now) else None
-    rest = PodCounters(
-        side=now.side,
-        started=now.started,
-        connections=now.connections - known.connections,
-        error_connections=now.error_connections - known.error_connections,
-        requests=now.requests - known.requests,
-        slow={edge: now.slow[edge] - known.slow.get(edge, 0) for edge in DURATION_EDGES},
-        in_flight=0,
-    )
-    numbers = (rest.connections, rest.error_connections, rest.requests, *rest.slow.values())
-    return rest if min(numbers) >= 0 else None
+def with_looks(evidence: Evidence, analysis: Analysis, looks: Mapping[str, Look], step: int) -> Evidence:
+    """Evidence after the newest looks at the queries; those that were counted already change nothing."""
+    known = evidence.queries
+    seen = {
+        metric.name: with_look(known.get(metric.name), metric, looks[metric.name], step)
+        for metric in analysis.metrics
+        if metric.name in looks
+    }
+    return replace(evidence, queries={**known, **seen})
 
 
-def _unanswered(gone: PodCounters) -> PodCounters:
-    """Requests that were in flight in a pod when it vanished count as error connections."""
-    return replace(
-        gone,
-        connections=gone.in_flight,
-        error_connections=gone.in_flight,
-        requests=gone.in_flight,
-        slow=dict.fromkeys(DURATION_EDGES, 0),
-    )
+def _load(before: Load, interval: Interval, passed: float) -> Load:
+    return before.after(passed, request_seconds=interval.request_seconds, pod_seconds=interval.pod_seconds)
 
 
 def _grown(page: ServerPage, previous: ServerPage | None, *, counts_from_zero: bool) -> ServerCounts:
@@ -230,7 +191,7 @@ def _distribution(items: Iterable[tuple[Series, int]]) -> Iterable[tuple[Series,
 
 
 def _rates(
-    evidence: Evidence, trials: Mapping[SideName, _Interval], metrics: Iterable[Metric]
+    evidence: Evidence, trials: Mapping[SideName, Interval], metrics: Iterable[Metric]
 ) -> dict[str, RateEvidence]:
     result = {}
     for metric in metrics:
@@ -245,10 +206,13 @@ def _rates(
     return result
 
 
-def _side_counts(metric: Metric, interval: _Interval) -> SideCounts:
-    """Errors per connection, slow requests per request; either may be counted an interval after its trial."""
+def _side_counts(metric: Metric, interval: Interval) -> SideCounts:
+    """Errors per connection, refused or slow requests per request; each may be counted an interval after its
+    trial."""
     if metric.preset == "errorRate":
         errors = interval.error_connections
         return SideCounts(max(interval.connections, errors), errors)
+    if metric.preset == "clientErrors":
+        return SideCounts(interval.requests, interval.refused)
     slow = interval.slow[EDGE_OF[metric.max_duration or "1s"]]
     return SideCounts(max(interval.requests, slow), slow)

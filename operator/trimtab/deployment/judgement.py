@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from trimtab.apis.v1alpha1.analysis import Metric
 from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import StepStatus
-from trimtab.deployment.analysis import MetricVerdict, Profiles, Verdict, judge_all
+from trimtab.deployment.analysis import (
+    MetricVerdict,
+    Profiles,
+    Verdict,
+    alpha_of,
+    judge_distribution,
+    judge_rate,
+)
+from trimtab.deployment.bounds import judge_load, judge_query
 from trimtab.deployment.evidence import Evidence
-from trimtab.deployment.steps import looks, position, step_key
+from trimtab.deployment.steps import Position, looks, position, step_key
 
 
 def judge(
@@ -21,21 +30,40 @@ def judge(
 ) -> tuple[tuple[MetricVerdict, ...], Evidence]:
     """Verdicts of all metrics, and the evidence with newly taken looks latched.
 
-    ``problem``: why the metrics cannot be read now. Then nothing is judged anew; a failure that stands
-    already stays one.
+    ``problem``: why the pods cannot be read now. Then nothing of theirs is judged anew; a failure that stands
+    already stays one. Queries have problems of their own.
     """
     at = position(spec.rollout.steps, step)
-    fresh = judge_all(
-        spec.rollout.analysis, evidence, profiles, step=at.analyze, looks=looks(spec.rollout.steps)
-    )
+    fresh = [
+        _judged(metric, spec, at, evidence, profiles) for metric in spec.rollout.analysis.effective_metrics
+    ]
     key = step_key(evidence.turn, at.index)
     verdicts = tuple(_remembered(evidence, key, verdict) or verdict for verdict in fresh)
     if problem:
-        return tuple(_unread(verdict, problem) for verdict in verdicts), evidence
+        of_queries = {metric.name for metric in spec.rollout.analysis.metrics if metric.query}
+        return tuple(v if v.name in of_queries else _unread(v, problem) for v in verdicts), evidence
     taken = {_key(key, v.name): _dump(v) for v in verdicts if v.looked}
     if taken.keys() <= evidence.latched.keys():
         return verdicts, evidence
     return verdicts, replace(evidence, latched={**evidence.latched, **taken})
+
+
+def _judged(
+    metric: Metric, spec: DeploymentSpec, at: Position, evidence: Evidence, profiles: Profiles
+) -> MetricVerdict:
+    """One metric as of now. Rates are judged at every step, distributions in analyze steps."""
+    alpha = alpha_of(spec.rollout.analysis)
+    match metric.preset:
+        case "errorRate" | "clientErrors" | "latency":
+            min_samples = at.analyze.min_samples if at.analyze else 0
+            return judge_rate(metric, evidence, alpha=alpha, min_samples=min_samples)
+        case "saturation":
+            return judge_load(metric, evidence)
+        case None:
+            return judge_query(metric, evidence, at.index)
+        case "trainServeSkew" | "predictionShift":
+            total = looks(spec.rollout.steps)
+            return judge_distribution(metric, evidence, profiles, alpha=alpha, looks=total, step=at.analyze)
 
 
 def _remembered(evidence: Evidence, step: str, verdict: MetricVerdict) -> MetricVerdict | None:

@@ -90,8 +90,8 @@ class DeploymentObserved:
     """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
 
     ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
-    cannot be used; empty if it can. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is the
-    annotation.
+    cannot be used; empty if it can. ``query_problems``: by metric, why its source gave no answer.
+    ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is the annotation.
     """
 
     name: str
@@ -109,5 +109,18 @@ class DeploymentObserved:
     evidence: Evidence | None = None
     verdicts: tuple[MetricVerdict, ...] = ()
     metrics_problem: str = ""
+    query_problems: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Mapping[str, Any] | None = None
     action: str = ""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether steps and their clocks stand still: what is to decide cannot be read."""
+        deciding = self.spec.rollout.deciding_metrics
+        return any(self.query_problems.get(m.name) if m.query else self.metrics_problem for m in deciding)
+
+    @property
+    def unread(self) -> str:
+        """Why metrics cannot be read, of pods and of queries; empty if they can."""
+        queries = [f"{name}: {problem}" for name, problem in sorted(self.query_problems.items())]
+        return "; ".join([*([self.metrics_problem] if self.metrics_problem else []), *queries])

@@ -95,6 +95,6 @@ def _metrics(observed: DeploymentObserved) -> tuple[Condition, ...]:
     """Whether the metrics of the pods can be read; shown only while a candidate is judged."""
     if observed.evidence is None or observed.status.candidate is None:
         return ()
-    if observed.metrics_problem:
-        return (Condition(METRICS_AVAILABLE, "False", Reason.PROVIDER_ERROR, observed.metrics_problem),)
+    if observed.unread:
+        return (Condition(METRICS_AVAILABLE, "False", Reason.PROVIDER_ERROR, observed.unread),)
     return (Condition(METRICS_AVAILABLE, "True", Reason.METRICS_READ, "all pods of both sides are read"),)

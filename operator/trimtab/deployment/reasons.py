@@ -22,6 +22,7 @@ class Reason(StrEnum):
     AWAITING_PERSON = "AwaitingPerson"
     ANALYZING = "Analyzing"
     PROVIDER_ERROR = "ProviderError"
+    STABLE_UNHEALTHY = "StableUnhealthy"
     PROMOTING = "Promoting"
     ABORTING = "Aborting"
     # good

@@ -7,6 +7,7 @@ weight on its way, at most once a minute.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from trimtab.apis.v1alpha1.deployment_status import (
     DeploymentStatus,
@@ -34,7 +35,7 @@ def with_report(
     stored."""
     if status.step is None:
         return status
-    fresh = tuple(_metric(verdict) for verdict in verdicts)
+    fresh = tuple(_metric(verdict, evidence) for verdict in verdicts)
     if not _is_due(status, stored, fresh, seconds):
         return status.model_copy(
             update={
@@ -87,7 +88,18 @@ def _same(status: DeploymentStatus, stored: DeploymentStatus) -> WeightStatus | 
     return stored.weight
 
 
-def _metric(verdict: MetricVerdict) -> MetricStatus:
+def seconds_to_verdict(verdict: MetricVerdict, evidence: Evidence | None) -> int | None:
+    """Missing samples at the candidate's samples per second so far; None where either is not known.
+
+    A step that has just raised the weight goes faster than this says: the mean is over all steps.
+    """
+    missing = verdict.samples_to_verdict
+    if not missing or not verdict.samples or evidence is None or not evidence.traffic_seconds:
+        return 0 if missing == 0 else None
+    return ceil(missing * evidence.traffic_seconds / verdict.samples)
+
+
+def _metric(verdict: MetricVerdict, evidence: Evidence | None) -> MetricStatus:
     return MetricStatus(
         metric=verdict.name,
         verdict=verdict.verdict.value,
@@ -95,5 +107,6 @@ def _metric(verdict: MetricVerdict) -> MetricStatus:
         value=None if verdict.value is None else shown(verdict.value),
         bound=None if verdict.bound is None else shown(verdict.bound),
         samples_to_verdict=verdict.samples_to_verdict,
+        seconds_to_verdict=seconds_to_verdict(verdict, evidence),
         message=verdict.message[:1024],
     )

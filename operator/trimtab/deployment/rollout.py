@@ -7,6 +7,7 @@ from datetime import datetime
 
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment import actions
+from trimtab.deployment.alone import follow_alone, is_alone, promote_alone
 from trimtab.deployment.analysis import Verdict
 from trimtab.deployment.health import NAME as POD_HEALTH
 from trimtab.deployment.health import judge_pods
@@ -41,7 +42,9 @@ def follow(observed: DeploymentObserved, candidate: Side, now: datetime) -> Deci
     failed = _failed(turn)
     if failed is not None:
         return failed
-    return _promote_step(turn, action) if action is not None else advance(turn)
+    if action is not None:
+        return _promote_step(turn, action)
+    return follow_alone(turn) if is_alone(turn) else advance(turn)
 
 
 def _failed(turn: Turn) -> Decision | None:
@@ -54,10 +57,12 @@ def _failed(turn: Turn) -> Decision | None:
 
 
 def _promote_step(turn: Turn, action: actions.Action) -> Decision:
-    """A person ends the wait of this step; a weight that is being set is not skipped."""
-    if turn.at.step is None or turn.at.step.weight is not None:
+    """A person ends the wait of this step. A weight that is being set is not skipped, unless stable is
+    down."""
+    alone = is_alone(turn)
+    if turn.at.step is None or (turn.at.step.weight is not None and not alone):
         return _stale(turn, action)
-    decision = enter(turn, turn.at.index + 1)
+    decision = promote_alone(turn) if alone else enter(turn, turn.at.index + 1)
     return _acted(decision, action, turn.now).note(
         f"promote-{action.token}"[:64], Reason.PROMOTED_BY_PERSON, _by(action), turn.now
     )
@@ -70,7 +75,7 @@ def _acted(decision: Decision, action: actions.Action, now: datetime) -> Decisio
 
 def _stale(turn: Turn, action: actions.Action) -> Decision:
     """Refused once, and said so; the rollout goes on as if nothing had been asked."""
-    decision = _failed(turn) or advance(turn)
+    decision = _failed(turn) or (follow_alone(turn) if is_alone(turn) else advance(turn))
     refused = actions.record(action, done=False, now=turn.now)
     revision, step = actions.named(action)
     text = f"{action.action} names revision {revision} step {step}, which does not wait now"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trimtab.deployment.children import children_of, deletions_of, ready, wanted
+from trimtab.deployment.children import Wanted, children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
@@ -22,8 +22,8 @@ def advance(turn: Turn) -> Decision:
         return _promotion(turn)
     if at.step.weight is not None:
         return _weight(turn)
-    if observed.metrics_problem:
-        return stay(turn, Reason.PROVIDER_ERROR, observed.metrics_problem)
+    if observed.is_frozen:
+        return stay(turn, Reason.PROVIDER_ERROR, observed.unread)
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
 
 
@@ -42,8 +42,21 @@ def _weight(turn: Turn) -> Decision:
     want = wanted(turn.observed, turn.observed.status, turn.at.weight)
     if provider.is_applied(turn.observed, want, turn.at.weight):
         return _weight_applied(turn)
+    if _only_stable_lacks_pods(turn, want):
+        # Not the candidate's fault: it is not given up for it, and goes on when the time is over.
+        late = turn.seconds >= turn.observed.spec.rollout.progress_deadline_seconds
+        return _weight_applied(turn) if late else wait(turn)
     why, message = unready(turn, want.pair.candidate)
     return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
+
+
+def _only_stable_lacks_pods(turn: Turn, want: Wanted) -> bool:
+    observed = turn.observed
+    return (
+        provider_of(observed.spec).share(observed) > 0
+        and ready(observed, turn.candidate) >= want.pair.candidate
+        and ready(observed, observed.status.stable) < want.pair.stable
+    )
 
 
 def _weight_applied(turn: Turn) -> Decision:
@@ -51,8 +64,8 @@ def _weight_applied(turn: Turn) -> Decision:
     pause = brief_pause(turn.observed.spec.rollout.steps, turn.at.index)
     following = turn.at.index + 1
     if pause is not None:
-        if turn.observed.metrics_problem:
-            return stay(turn, Reason.PROVIDER_ERROR, turn.observed.metrics_problem)
+        if turn.observed.is_frozen:
+            return stay(turn, Reason.PROVIDER_ERROR, turn.observed.unread)
         left = pause - turn.seconds_in(following)
         if left > 0:
             return wait(turn, wake=left)

@@ -13,7 +13,9 @@ from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
-from trimtab.deployment.evidence import Evidence, ScrapeRound, SideName, advance
+from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, fallen
+from trimtab.deployment.pod_counters import SideName
+from trimtab.deployment.queries import QueryEvidence
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
@@ -45,6 +47,10 @@ class EvidenceBook:
     def keep(self, uid: str, evidence: Evidence) -> None:
         self._open[uid].evidence = evidence
 
+    def queries(self, uid: str) -> Mapping[str, QueryEvidence]:
+        """What is known of the queries, by metric."""
+        return self._open[uid].evidence.queries
+
     async def read(self, deployment: Deployment, candidate: Side, now: datetime) -> Evidence:
         """The evidence on this candidate: ours, else that of the checkpoint, else none yet.
 
@@ -56,14 +62,17 @@ class EvidenceBook:
             page = self._open[deployment.metadata.uid] = _Page(evidence)
         return page.evidence
 
-    def tick(self, uid: str, step: int, *, frozen: bool) -> Evidence:
-        """Count the time since the last pass for this step, unless the metrics cannot be read.
+    def tick(self, uid: str, step: int, *, frozen: bool, stable_is_down: bool) -> Evidence:
+        """Count the time since the last pass: for this step, unless the metrics cannot be read, and for how
+        long stable has had no ready pod.
 
         A process that slept or was away counts no more than one long interval.
         """
         page = self._open[uid]
         passed = min(time.monotonic() - page.ticked_at, LONGEST_PASS_SECONDS)
         page.ticked_at = time.monotonic()
+        down = page.evidence.stable_down_seconds + passed if stable_is_down else 0.0
+        page.evidence = replace(page.evidence, stable_down_seconds=down)
         if not frozen:
             key = step_key(page.evidence.turn, step)
             seconds = dict(page.evidence.observed_seconds)
@@ -79,13 +88,17 @@ class EvidenceBook:
         page = self._open[deployment.metadata.uid]
         if round_.number == page.round_number:
             return page.evidence
-        usable = {uid: (sides[uid], found) for uid, found in round_.pages.items() if uid in sides}
+        usable = _usable(round_, sides)
         vanished = frozenset(page.evidence.pods.keys() - sides.keys())
         scraped = ScrapeRound(round_.at, usable, round_.failures, vanished, leaving)
         page.evidence = advance(page.evidence, scraped, page.pages, deployment.spec.rollout.analysis)
         page.pages = {uid: found for uid, (_, found) in usable.items()}
         page.round_number = round_.number
         return page.evidence
+
+    def fallen(self, uid: str, round_: Round, sides: Mapping[str, SideName]) -> frozenset[str]:
+        """Uids of pods whose pages cannot be true after what was read of them before."""
+        return fallen(self._open[uid].evidence, _usable(round_, sides))
 
     async def _stored(self, deployment: Deployment, candidate: Side) -> Evidence | None:
         meta = deployment.metadata
@@ -100,3 +113,8 @@ class EvidenceBook:
         if stored.get("turn") != turn_name(candidate):
             return None  # that of an earlier rollout
         return checkpoint.load(stored)
+
+
+def _usable(round_: Round, sides: Mapping[str, SideName]) -> dict[str, tuple[SideName, ServerPage]]:
+    """The pages of pods that have a side."""
+    return {uid: (sides[uid], found) for uid, found in round_.pages.items() if uid in sides}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,14 +10,17 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import Evidence, SideName
+from trimtab.deployment.evidence import with_looks
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
+from trimtab.deployment.pod_counters import SideName
+from trimtab.deployment.queries import Look, question
 from trimtab.deployment.stepping import running_step
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
-from trimtab.runtime.metrics_watch import MetricsWatch
+from trimtab.runtime.metrics_watch import MetricsWatch, Round
+from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.targets import Targets, port_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
@@ -26,10 +29,16 @@ from trimtab_runtime.contract.profile import Profile
 
 class RolloutJudge:
     def __init__(
-        self, book: EvidenceBook, watch: MetricsWatch, registry: RegistrySource, targets: Targets
+        self,
+        book: EvidenceBook,
+        watch: MetricsWatch,
+        queries: QueryWatch,
+        registry: RegistrySource,
+        targets: Targets,
     ) -> None:
         self._book = book
         self._watch = watch
+        self._queries = queries
         self._registry = registry
         self._targets = targets
 
@@ -42,6 +51,7 @@ class RolloutJudge:
         if status.candidate is None or status.stable is None or status.abort is not None:
             self._book.close(observed.uid)
             self._watch.forget(key, key)
+            self._queries.forget(key)
             return observed
         try:
             await self._book.read(deployment, status.candidate, now)
@@ -51,29 +61,45 @@ class RolloutJudge:
         sides: dict[SideName, Side] = {"stable": status.stable, "candidate": status.candidate}
         artifacts = {name: await self._artifact(observed, side) for name, side in sides.items()}
         profiles = _profiles(artifacts)
-        if profiles.problem:
+        pods = {name: _pods(observed, side) for name, side in sides.items()}
+        round_, problem = None, profiles.problem
+        if not problem:
             # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
-            step = running_step(observed)
-            evidence, problem = self._book.tick(observed.uid, step, frozen=True), profiles.problem
-        else:
-            evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
+            round_, problem = self._round(observed, key, sides, pods, artifacts)
+        looks = self._looks(observed, key, sides)
+        seen = replace(
+            observed,
+            metrics_problem=problem,
+            query_problems={name: look.problem for name, look in looks.items() if look.problem},
+        )
+        evidence = self._book.tick(
+            observed.uid,
+            running_step(observed),
+            frozen=seen.is_frozen,
+            stable_is_down=not any(pod.ready for pod in pods["stable"]),
+        )
+        if round_ is not None:
+            of = _sides_of(pods)
+            leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
+            evidence = self._book.grow(deployment, round_, of, leaving)
+        judged_step = status.step.index if status.step else 0
+        evidence = with_looks(evidence, observed.spec.rollout.analysis, looks, judged_step)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
         self._book.keep(observed.uid, evidence)
-        return replace(observed, evidence=evidence, verdicts=verdicts, metrics_problem=problem)
+        return replace(seen, evidence=evidence, verdicts=verdicts)
 
-    def _grown(
+    def _round(
         self,
-        deployment: Deployment,
         observed: DeploymentObserved,
         key: ObjectKey,
         sides: Mapping[SideName, Side],
+        pods: Mapping[SideName, Sequence[PodObserved]],
         artifacts: Mapping[SideName, Artifact | Problem | None],
-    ) -> tuple[Evidence, str]:
-        """Evidence with the newest round, if all pods of it could be read; else why not.
+    ) -> tuple[Round | None, str]:
+        """The newest round, if all pods of it could be read; else why not.
 
         A round with a gap is left out as a whole: counters are cumulative, so the next one covers it.
         """
-        pods = {name: _pods(observed, side) for name, side in sides.items()}
         targets = [
             target
             for name, members in pods.items()
@@ -85,14 +111,35 @@ class RolloutJudge:
             )
         ]
         round_ = self._watch.latest(key, key, targets)
-        step = running_step(observed)
         problem = _problem(round_.failures if round_ else {}, targets)
-        evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
         if round_ is not None and not problem:
-            of = {pod.uid: name for name, members in pods.items() for pod in members}
-            leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
-            evidence = self._book.grow(deployment, round_, of, leaving)
-        return evidence, problem
+            fallen = self._book.fallen(observed.uid, round_, _sides_of(pods))
+            names = sorted(pod.name for members in pods.values() for pod in members if pod.uid in fallen)
+            problem = "; ".join(
+                f"pod {name}: counters fell although the process is the same" for name in names
+            )
+        return (None if problem else round_), problem
+
+    def _looks(
+        self, observed: DeploymentObserved, key: ObjectKey, sides: Mapping[SideName, Side]
+    ) -> Mapping[str, Look]:
+        """The newest look at each query of the spec."""
+        known = self._book.queries(observed.uid)
+        revisions = {name: side.revision for name, side in sides.items()}
+        return self._queries.latest(
+            key,
+            [
+                question(
+                    metric,
+                    namespace=observed.namespace,
+                    deployment=observed.name,
+                    revisions=revisions,
+                    known=known.get(metric.name),
+                )
+                for metric in observed.spec.rollout.analysis.metrics
+                if metric.query
+            ],
+        )
 
     async def _artifact(self, observed: DeploymentObserved, side: Side) -> Artifact | Problem | None:
         version = _version(observed, side)
@@ -118,6 +165,11 @@ def _profiles(artifacts: Mapping[SideName, Artifact | Problem | None]) -> Profil
             case Problem():
                 problems.append(f"profile of {name}: {artifact.message}")
     return Profiles(profiles["stable"], profiles["candidate"], "; ".join(problems))
+
+
+def _sides_of(pods: Mapping[SideName, Sequence[PodObserved]]) -> dict[str, SideName]:
+    """The side of each pod, by uid."""
+    return {pod.uid: name for name, members in pods.items() for pod in members}
 
 
 def _pods(observed: DeploymentObserved, side: Side) -> tuple[PodObserved, ...]:

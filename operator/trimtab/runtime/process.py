@@ -29,12 +29,14 @@ from trimtab.runtime.loop import Loop, beat_forever
 from trimtab.runtime.metrics import Metrics
 from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.probes import Health, ProbeServer
+from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
 from trimtab.runtime.routes import WATCHED
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.runtime.territory import Territory
+from trimtab.sources.prometheus import Prometheus
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Scraper
 
@@ -99,6 +101,8 @@ class Operator:
         source = RegistrySource(self._configuration.registry_access())
         scraper = Scraper()
         watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
+        prometheus = Prometheus(self._configuration.prometheus())
+        queries = QueryWatch(prometheus, self._queue.add)
         territory = self._territory(client, events)
         loop = Loop(
             client=client,
@@ -107,7 +111,14 @@ class Operator:
             queue=self._queue,
             executor=executor,
             metrics=self._metrics,
-            reconcilers=reconcilers(client, self._cache, source, watch, self._configuration.settings()),
+            reconcilers=reconcilers(
+                client,
+                self._cache,
+                registry=source,
+                watch=watch,
+                queries=queries,
+                settings=self._configuration.settings(),
+            ),
             beat=self._beat,
             is_ours=territory.is_ours,
         )
@@ -130,6 +141,7 @@ class Operator:
             asyncio.create_task(territory.run()),
             asyncio.create_task(self._watch_children(sweep, events, synced)),
             asyncio.create_task(watch.run()),
+            asyncio.create_task(queries.run()),
             *(
                 asyncio.create_task(self._worker(loop, synced, territory.known))
                 for _ in range(self._configuration.workers)
@@ -138,6 +150,7 @@ class Operator:
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
         await scraper.close()
+        await prometheus.close()
 
     async def _watch_children(self, sweep: Sweep, events: handlers.Events, synced: asyncio.Event) -> None:
         """For ever; each begins where the first sweep has looked."""

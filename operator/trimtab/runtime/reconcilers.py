@@ -16,16 +16,23 @@ from trimtab.runtime.observe_driftmonitor import DriftMonitorReconciler
 from trimtab.runtime.observe_experiment import ExperimentReconciler
 from trimtab.runtime.observe_modelversion import ModelVersionReconciler
 from trimtab.runtime.observe_retrain import RetrainObserver
+from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.targets import Targets
 from trimtab.runtime.window_book import WindowBook
 from trimtab.sources.registry import RegistrySource
 
 
 def reconcilers(
-    client: Client, cache: Cache, registry: RegistrySource, watch: MetricsWatch, settings: Settings
+    client: Client,
+    cache: Cache,
+    *,
+    registry: RegistrySource,
+    watch: MetricsWatch,
+    queries: QueryWatch,
+    settings: Settings,
 ) -> dict[str, Reconciler]:
     targets = Targets()
-    rollouts = RolloutJudge(EvidenceBook(client, cache), watch, registry, targets)
+    rollouts = RolloutJudge(EvidenceBook(client, cache), watch, queries, registry, targets)
     drift = DriftJudge(WindowBook(client, cache), cache, watch, registry, targets)
     retrains = RetrainObserver(client, registry)
     return {

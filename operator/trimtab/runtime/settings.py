@@ -8,8 +8,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from trimtab.apis.v1alpha1.meta import DNS_LABEL_PATTERN
 from trimtab.model.settings import RegistrySettings, Settings
+from trimtab.sources.prometheus import Source
 from trimtab_runtime.contract.config import RegistryAccess
+
+# A scheme, a host and perhaps a path: no password, no query.
+_URL = r"^https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~\-/]*)?$"
 
 
 class ConfigurationError(Exception):
@@ -30,6 +35,15 @@ class RegistryConfiguration(_Strict):
     push_secret: str = ""
 
 
+class PrometheusSource(_Strict):
+    """A Prometheus, or what answers as one, that metrics of a rollout may name. Users give names, never
+    addresses."""
+
+    name: str = Field(pattern=DNS_LABEL_PATTERN, max_length=40)
+    url: str = Field(pattern=_URL, max_length=512)
+    interval_seconds: float = Field(default=30.0, ge=0.2, le=3600)
+
+
 class OperatorConfiguration(_Strict):
     """Everything a platform team decides; the chart writes it from its values."""
 
@@ -44,6 +58,7 @@ class OperatorConfiguration(_Strict):
     probe_port: int = Field(default=8080, ge=1, le=65535)
     workers: int = Field(default=8, ge=1, le=64)
     scrape_seconds: float = Field(default=5.0, ge=0.2, le=60)
+    prometheus_sources: tuple[PrometheusSource, ...] = Field(default=(), max_length=20)
     sweep_seconds: float = Field(default=300.0, ge=1)
     writes_per_second: float = Field(default=50.0, gt=0)
 
@@ -51,6 +66,10 @@ class OperatorConfiguration(_Strict):
     def scopes(self) -> tuple[str | None, ...]:
         """The namespaces to list and watch; None = all at once."""
         return (None,) if self.cluster_wide else self.namespaces
+
+    def prometheus(self) -> dict[str, Source]:
+        """The sources by name."""
+        return {s.name: Source(s.url.rstrip("/"), s.interval_seconds) for s in self.prometheus_sources}
 
     def settings(self) -> Settings:
         """The part that decisions depend on."""
@@ -90,6 +109,9 @@ def load(path: Path, pod_namespace: str = "") -> OperatorConfiguration:
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(f"{path}: " + "; ".join(lines)) from error
+    names = [source.name for source in configuration.prometheus_sources]
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"{path}: prometheusSources: two of them have the same name")
     return _at_home(configuration, path, pod_namespace)
 
 

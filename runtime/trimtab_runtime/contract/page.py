@@ -54,12 +54,16 @@ _NOT_COUNTERS = frozenset({INFO, START_TIME, IN_FLIGHT, DURATION_SUM})
 
 @dataclass(frozen=True)
 class ServerPage:
-    """One scrape of one server process; counters of two pages compare only if their start time is equal."""
+    """One scrape of one server process; counters of two pages compare only if their start time is equal.
+
+    `request_seconds` is the sum of the durations of all answered requests.
+    """
 
     model_digest: str
     profile_digest: str
     start_time_seconds: float
     in_flight: Mapping[str, int]
+    request_seconds: Mapping[str, float]
     counts: ServerCounts
 
     def since(self, before: ServerPage) -> ServerCounts:
@@ -92,6 +96,7 @@ class PageReader:
             profile_digest=self._info[3],
             start_time_seconds=values[(START_TIME,)],
             in_flight={traffic: int(values[IN_FLIGHT, traffic]) for traffic in TRAFFIC},
+            request_seconds={traffic: values[DURATION_SUM, traffic] for traffic in TRAFFIC},
             counts=ServerCounts({s: int(v) for s, v in values.items() if s[0] not in _NOT_COUNTERS}),
         )
 

@@ -19,6 +19,7 @@ from tests.runtime.world import CONTRACT, TRIAL, rows
 from tests.unit.docs.pages import CLONE, Block, all_blocks, marked
 
 from trimtab.apis.v1alpha1 import (
+    analysis,
     data,
     deployment,
     deployment_status,
@@ -48,7 +49,8 @@ WHOLE: dict[str, type[ApiModel]] = {
     "ModelReference": deployment.ModelReference,
     "Serving": deployment.Serving,
     "Rollout": rollouts.Rollout,
-    "Analysis": rollouts.Analysis,
+    "Analysis": analysis.Analysis,
+    "Metric": analysis.Metric,
     "DeploymentStatus": deployment_status.DeploymentStatus,
     "DriftMonitor": driftmonitor.DriftMonitor,
     "DriftMonitorStatus": driftmonitor_status.DriftMonitorStatus,

@@ -282,7 +282,7 @@ class World:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         status = self.typed
-        if status.candidate is not None and status.step is not None and not self.metrics_problem:
+        if status.candidate is not None and status.step is not None and not self.observe().is_frozen:
             key = step_key(turn_name(status.candidate), running_step(self.observe()))
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 

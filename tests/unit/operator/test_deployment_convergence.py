@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.unit.operator import deployment_samples as samples
@@ -159,6 +160,33 @@ def test_a_failed_verdict_sends_traffic_back_in_the_same_pass() -> None:
     world.settle()
     assert world.status["phase"] == "Aborted"
     assert [q["modelVersion"] for q in world.status["quarantine"]] == ["churn-v2"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "metrics", "phase", "why"),
+    [
+        (STEPS[2:], [], "Ready", "the default metrics watch over what goes on anyway"),
+        (STEPS[2:], [{"name": "errors", "preset": "errorRate", "onFail": "Observe"}], "Ready", "shown only"),
+        (STEPS[2:], [{"name": "errors", "preset": "errorRate"}], "Progressing", "it was asked to decide"),
+        (STEPS[:2], [], "Progressing", "an analysis waits for a Pass"),
+    ],
+)
+def test_metrics_that_cannot_be_read_stop_only_what_they_are_to_decide(
+    steps: Any, metrics: Any, phase: str, why: str
+) -> None:
+    world = serving_one(steps, 4)
+    world.change_spec(
+        model={"name": "churn", "version": 2}, rollout={"steps": steps, "analysis": {"metrics": metrics}}
+    )
+    world.metrics_problem = "pod churn-1: no answer within 2 s"
+    world.verdicts = (MetricVerdict("errors", Verdict.PROVIDER_ERROR, True),)
+    for _ in range(60):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        world.pass_time(10)
+    assert world.status["phase"] == phase, why
+    assert "quarantine" not in world.status, "a metrics outage is never a failed canary"
 
 
 def test_a_crash_after_any_write_of_a_rollout_leads_to_the_same_end() -> None:

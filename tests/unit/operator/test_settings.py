@@ -36,6 +36,10 @@ def test_namespaces_that_are_reconciled(
     assert (found.namespaces, found.lease_namespace) == expected, why
 
 
+def sources(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {"namespaces": ["a"], "leaseNamespace": "a", "prometheusSources": list(listed)}
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -44,6 +48,9 @@ def test_namespaces_that_are_reconciled(
         ({"namespaces": ["a"]}, "leaseNamespace are needed outside of a pod"),
         ({"namespaces": ["a"], "leaseNamespace": "a", "workers": 0}, "workers"),
         ({"namespaces": ["a"], "leaseNamespace": "a", "wokers": 1}, "wokers"),
+        (sources({"name": "main", "url": "file:///etc/passwd"}), r"prometheusSources.0.url"),
+        (sources({"name": "main", "url": "http://user:secret@prometheus:9090"}), r"prometheusSources.0.url"),
+        (sources(*[{"name": "main", "url": "http://prometheus:9090"}] * 2), "the same name"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, fields: dict[str, Any], named: str) -> None:

@@ -47,7 +47,7 @@ class StepStatus(StatusModel):
     observed_seconds: Annotated[int, Field(ge=0)] = 0
     """Time in the step during which operator and metrics were there, as of the last write."""
     held: bool = False
-    """An analysis without a verdict waits for a person."""
+    """An analysis without a verdict, or a candidate beside a stable that is down, waits for a person."""
 
 
 class WeightStatus(StatusModel):
@@ -76,6 +76,8 @@ class MetricStatus(StatusModel):
     """What the value is held against."""
     samples_to_verdict: Annotated[int, Field(ge=0)] | None = None
     """How many more samples a verdict will take, at the rates seen so far."""
+    seconds_to_verdict: Annotated[int, Field(ge=0)] | None = None
+    """How many seconds they will take, with the traffic seen so far; without it, too few or none to say."""
     message: Message = ""
     """The numbers, for people."""
 

@@ -1,14 +1,12 @@
-"""How a new revision takes over: steps, and the analysis that decides whether it goes on."""
+"""How a new revision takes over: the steps it goes through."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from trimtab.apis.markers import ATOMIC, Rule, list_map
-from trimtab.apis.v1alpha1.meta import Deadline, Decimal, DnsLabel, SpecModel, deadline_seconds
-
-LatencyEdge = Literal["5ms", "10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2500ms", "5s", "10s"]
-"""The bucket edges of the servers' latency histogram: a share above any other duration is not counted."""
+from trimtab.apis.markers import ATOMIC, Rule
+from trimtab.apis.v1alpha1.analysis import Analysis, Metric
+from trimtab.apis.v1alpha1.meta import Deadline, SpecModel, deadline_seconds
 
 
 class Pause(SpecModel):
@@ -53,104 +51,6 @@ class Step(SpecModel):
     analyze: Analyze | None = None
 
 
-class Metric(SpecModel):
-    """One thing the candidate is judged by."""
-
-    rules: ClassVar = (
-        Rule(
-            "(self.preset == 'latency') == (has(self.maxDuration) && has(self.quantile))",
-            "latency needs quantile and maxDuration, and only latency takes them",
-        ),
-        Rule(
-            "self.preset == 'errorRate' || !has(self.maxAbsolute)",
-            "maxAbsolute belongs to errorRate: remove it",
-        ),
-        Rule(
-            "self.preset in ['errorRate', 'latency'] || !has(self.maxRelativeIncrease)",
-            "maxRelativeIncrease belongs to errorRate and latency: remove it",
-        ),
-        Rule(
-            "self.preset in ['trainServeSkew', 'predictionShift'] || !has(self.floor)",
-            "floor belongs to trainServeSkew and predictionShift: remove it",
-        ),
-        Rule(
-            "self.preset != 'predictionShift' || self.?onFail.orValue('Observe') == 'Observe'",
-            "predictionShift is observed only, because a model retrained for drift must differ: "
-            "remove onFail, or set it to Observe",
-        ),
-        Rule(
-            "!has(self.quantile) || (double(self.quantile) >= 0.5 && double(self.quantile) < 1.0)",
-            "quantile lies between 0.5 and 1, such as 0.95",
-        ),
-        Rule(
-            "!has(self.maxRelativeIncrease) || double(self.maxRelativeIncrease) >= 0.0",
-            "maxRelativeIncrease may not be negative: a candidate need not be better than stable",
-        ),
-        Rule(
-            "!has(self.maxAbsolute) || (double(self.maxAbsolute) > 0.0 && double(self.maxAbsolute) < 1.0)",
-            "maxAbsolute is a share between 0 and 1, such as 0.005",
-        ),
-        Rule("!has(self.floor) || double(self.floor) > 0.0", "floor must be above 0, such as 0.05"),
-    )
-    name: DnsLabel
-    """Name of the metric in status."""
-    preset: Literal["errorRate", "latency", "trainServeSkew", "predictionShift"]
-    """errorRate: connections that met an error, candidate against stable. latency: the share of requests
-    slower than `maxDuration`. trainServeSkew: the candidate's live inputs and scores against its own
-    reference profile. predictionShift: the candidate's scores against stable's."""
-    max_relative_increase: Decimal | None = None
-    """By how much the candidate's rate may exceed stable's: "1.0" (the default of errorRate) is twice as
-    much, "0" (the default of latency) is no more."""
-    max_absolute: Decimal | None = None
-    """A share of error connections at or under which the candidate passes whatever stable does. Default
-    "0.005"."""
-    quantile: Decimal | None = None
-    """The quantile of the latency that `maxDuration` bounds, such as "0.95"."""
-    max_duration: LatencyEdge | None = None
-    """The longest duration that quantile may have."""
-    floor: Decimal | None = None
-    """Smallest distance (psiAdjusted) that matters. Default "0.05"."""
-    on_fail: Literal["Abort", "Observe"] | None = None
-    """Abort (the default, except for predictionShift): a failure ends the rollout and the candidate is
-    quarantined. Observe: it is shown in status only."""
-
-    @property
-    def aborts(self) -> bool:
-        """Whether a failure ends the rollout."""
-        return (self.on_fail or ("Observe" if self.preset == "predictionShift" else "Abort")) == "Abort"
-
-
-class Analysis(SpecModel):
-    """What the candidate is judged by, at every step with live traffic."""
-
-    rules: ClassVar = (
-        Rule(
-            "!has(self.alpha) || (double(self.alpha) > 0.0 && double(self.alpha) < 1.0)",
-            "alpha is a probability between 0 and 1, such as 0.05",
-        ),
-    )
-    alpha: Decimal = "0.05"
-    """Chance that a sound candidate is aborted, for the whole rollout; split over the metrics that abort."""
-    metrics: Annotated[tuple[Metric, ...], Field(max_length=10), list_map("name")] = ()
-    """Without it: errorRate and trainServeSkew abort, predictionShift is observed. The health of the
-    candidate's pods is always judged."""
-    on_inconclusive: Literal["Extend", "Hold", "Fail"] = "Extend"
-    """What follows when an analyze step has no verdict after its maxDuration. Extend: wait on, until
-    progressDeadline. Hold: wait for a person. Fail: abort."""
-
-    @property
-    def effective_metrics(self) -> tuple[Metric, ...]:
-        """The metrics of the spec, or the default ones."""
-        return self.metrics or DEFAULT_METRICS
-
-
-DEFAULT_METRICS = (
-    Metric(name="errors", preset="errorRate"),
-    Metric(name="skew", preset="trainServeSkew"),
-    Metric(name="shift", preset="predictionShift"),
-)
-
-
 class Rollout(SpecModel):
     """How a new revision takes over. Without steps it gets all traffic as soon as it is ready."""
 
@@ -163,9 +63,21 @@ class Rollout(SpecModel):
     steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC] = ()
     """What the candidate goes through, in order. Weights must increase."""
     analysis: Analysis = Field(default_factory=Analysis)
+    on_stable_unhealthy: Literal["Hold", "Promote"] = "Hold"
+    """What follows when no pod of stable has been ready for 15 s and the candidate answers. Hold: it waits
+    for a person, or for stable, and no deadline counts. Promote: it takes all traffic without the steps that
+    are left, unless its own error or latency metrics are beyond their limits."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
     time: an outage of the operator or of the metrics does not count."""
+
+    @property
+    def deciding_metrics(self) -> tuple[Metric, ...]:
+        """Those without which it stands still: they were asked to decide something, by a step or by the spec
+        that lists them. The default metrics alone only watch over what goes on anyway."""
+        analysis = self.analysis
+        asked = analysis.effective_metrics if any(s.analyze for s in self.steps) else analysis.metrics
+        return tuple(metric for metric in asked if metric.aborts)
 
     @property
     def progress_deadline_seconds(self) -> int:
