@@ -1,6 +1,6 @@
 """What status says about a running analysis, without a write for every scrape.
 
-Steps and verdicts (Pass, Fail, ProviderError) are written when they change; the numbers beside them, with the
+Steps and verdicts are written when they change; the numbers beside them, with the
 weight on its way, at most once a minute.
 """
 
@@ -30,13 +30,14 @@ def with_report(
     evidence: Evidence | None,
     *,
     seconds: float,
+    judging: bool,
 ) -> DeploymentStatus:
     """``status`` with analysis, observed weight and observed seconds: fresh ones if it is time, else as
-    stored."""
+    stored. ``judging``: the step waits for the verdicts."""
     if status.step is None:
         return status
     fresh = tuple(_metric(verdict, evidence) for verdict in verdicts)
-    if not _is_due(status, stored, fresh, seconds):
+    if not _is_due(status, stored, fresh, seconds, judging=judging):
         return status.model_copy(
             update={
                 "analysis": stored.analysis,
@@ -60,19 +61,25 @@ def observed_weight(evidence: Evidence | None) -> int | None:
 
 
 def _is_due(
-    status: DeploymentStatus, stored: DeploymentStatus, fresh: tuple[MetricStatus, ...], seconds: float
+    status: DeploymentStatus,
+    stored: DeploymentStatus,
+    fresh: tuple[MetricStatus, ...],
+    seconds: float,
+    *,
+    judging: bool,
 ) -> bool:
     if stored.step is None or status.step is None or stored.step.index != status.step.index:
         return True
-    if _decided(stored.analysis) != _decided(fresh):
+    if _news(stored.analysis, judging=judging) != _news(fresh, judging=judging):
         return True
     return seconds - stored.step.observed_seconds >= REPORT_SECONDS
 
 
-def _decided(analysis: Sequence[MetricStatus]) -> dict[str, str]:
-    """The verdicts that say something: that pods are well, or that there is too little data, is no news."""
+def _news(analysis: Sequence[MetricStatus], *, judging: bool) -> dict[str, str]:
+    """The verdicts that say something. That pods are well is no news, and that there is too little data is
+    none while nobody waits for it."""
     expected = {POD_HEALTH: {"Pass"}}
-    none = {"NoData", "Inconclusive"}
+    none = set() if judging else {"NoData", "Inconclusive"}
     return {m.metric: m.verdict for m in analysis if m.verdict not in expected.get(m.metric, none)}
 
 

@@ -138,4 +138,7 @@ def _decision(
 
 def _reported(turn: Turn, status: DeploymentStatus, seconds: float) -> DeploymentStatus:
     observed = turn.observed
-    return with_report(status, observed.status, turn.verdicts, observed.evidence, seconds=seconds)
+    judging = turn.at.analyze is not None
+    return with_report(
+        status, observed.status, turn.verdicts, observed.evidence, seconds=seconds, judging=judging
+    )

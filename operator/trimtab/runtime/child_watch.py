@@ -1,7 +1,7 @@
 """Watches what Deployments and Experiments own: events from the version of the last LIST on.
 
 kopf watches the kinds that people write. Their children are many: kopf would list all of them a second time,
-and takes about a millisecond and 7 KiB for each of them at every start (ADR 25).
+and takes about a millisecond and 7 KiB for each of them at every start (ADR 21).
 """
 
 from __future__ import annotations
