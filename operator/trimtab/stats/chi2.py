@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 from trimtab.stats.counts import Counts, as_table
 
@@ -41,7 +41,7 @@ def chi_square(reference: Counts, current: Counts) -> ChiSquare:
     if df == 0:
         return ChiSquare(statistic=0.0, df=0, p=None, pooled=pooled)
     statistic = _statistic(cells)
-    return ChiSquare(statistic=statistic, df=df, p=float(special.chdtrc(df, statistic)), pooled=pooled)
+    return ChiSquare(statistic=statistic, df=df, p=float(scipy.special.chdtrc(df, statistic)), pooled=pooled)
 
 
 def _statistic(columns: list[Column]) -> float:

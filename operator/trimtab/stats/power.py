@@ -3,7 +3,7 @@
 import math
 from functools import lru_cache
 
-from scipy import special
+import scipy
 
 DEFAULT_POWER = 0.8
 
@@ -11,8 +11,8 @@ DEFAULT_POWER = 0.8
 @lru_cache(maxsize=4096)
 def required_noncentrality(df: int, level: float, power: float = DEFAULT_POWER) -> float:
     """Smallest lambda with P(ncx2(df, lambda) > chi2_{1-level}(df)) >= power. A pure function, memoised."""
-    critical = special.chdtri(df, level)
-    return float(special.chndtrinc(critical, df, 1 - power))
+    critical = scipy.special.chdtri(df, level)
+    return float(scipy.special.chndtrinc(critical, df, 1 - power))
 
 
 def min_samples(

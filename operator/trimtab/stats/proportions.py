@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 MIN_EXPECTED = 5.0
 
@@ -68,7 +68,7 @@ def _smallest_expected(reference: Occurrences, current: Occurrences) -> float:
 def _pooled_z(reference: Occurrences, current: Occurrences) -> float:
     share = (reference.hits + current.hits) / (reference.total + current.total)
     variance = share * (1 - share) * (1 / reference.total + 1 / current.total)
-    return float(special.ndtr(-(current.share - reference.share) / math.sqrt(variance)))
+    return float(scipy.special.ndtr(-(current.share - reference.share) / math.sqrt(variance)))
 
 
 def _fisher(reference: Occurrences, current: Occurrences) -> float:
@@ -83,7 +83,9 @@ def _fisher(reference: Occurrences, current: Occurrences) -> float:
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1))
+    return np.asarray(
+        scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +105,7 @@ def min_samples_for_increase(
         raise ValueError("need a reference with rows, increase > 0 and 0 < level < power < 1")
     p, n = reference.share, reference.total
     q = min(1.0, p + increase)
-    z_level, z_power = float(special.ndtri(1 - level)), float(special.ndtri(power))
+    z_level, z_power = float(scipy.special.ndtri(1 - level)), float(scipy.special.ndtri(power))
 
     def detects(m: int) -> bool:
         pooled = (p * n + q * m) / (n + m)
