@@ -34,12 +34,15 @@ def digest_of(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-def plant(api: Api, number: int, *, digest: str = "", profile: str = "") -> Object:
+def plant(
+    api: Api, number: int, *, digest: str = "", profile: str = "", changes: Mapping[str, Any] | None = None
+) -> Object:
     """An approved version; without a profile nothing in the registry is asked for."""
     edits = {
         "spec.artifact.digest": digest or digest_of(number),
         "spec.profileDigest": profile or samples.ABSENT,
         "spec.lineage.experiment.uid": f"planted-{number}",
+        **(changes or {}),
     }
     return plant_approved_version(api, number, edits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum, auto
 
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
+from trimtab.apis.v1alpha1.deployment_status import Quarantine, Side
 from trimtab.deployment import abort, rollout
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
@@ -13,6 +13,7 @@ from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.deployment.outcome import Decision, finish
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import freeze, revision_of
+from trimtab.deployment.signature import signature_problem
 from trimtab.deployment.target import NoTarget, target_of
 from trimtab.deployment.turn import turn_name
 from trimtab.model.conditions import Condition, progressing, stalled
@@ -23,6 +24,7 @@ from trimtab.model.plan import Plan
 class Situation(Enum):
     SERVED = auto()
     QUARANTINED = auto()
+    OTHER_SIGNATURE = auto()
     CANDIDATE = auto()
     NEW_REVISION = auto()
 
@@ -38,23 +40,32 @@ def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     target = target_of(observed)
     if isinstance(target, NoTarget):
         return _without_target(observed, target)
+    return _towards(observed, target, now)
+
+
+def _towards(observed: DeploymentObserved, target: VersionObserved, now: datetime) -> Decision:
     revision = revision_of(target.digest, observed.spec.serving)
-    match _situation(observed.status, revision):
+    match _situation(observed, target, revision):
         case Situation.SERVED:
             return _served(observed, now)
         case Situation.QUARANTINED:
             return _quarantined(observed, target, revision)
+        case Situation.OTHER_SIGNATURE:
+            return _other_signature(observed, target)
         case Situation.CANDIDATE:
             return _candidate(observed, now)
         case Situation.NEW_REVISION:
             return _start(observed, target, revision, now)
 
 
-def _situation(status: DeploymentStatus, revision: str) -> Situation:
+def _situation(observed: DeploymentObserved, target: VersionObserved, revision: str) -> Situation:
+    status = observed.status
     if status.stable is not None and status.stable.revision == revision:
         return Situation.SERVED
     if abort.is_quarantined(status, revision) is not None:
         return Situation.QUARANTINED
+    if signature_problem(observed, target):
+        return Situation.OTHER_SIGNATURE
     if status.candidate is not None and status.candidate.revision == revision:
         return Situation.CANDIDATE
     return Situation.NEW_REVISION
@@ -118,6 +129,16 @@ def _quarantined(observed: DeploymentObserved, target: VersionObserved, revision
         "pin another version, or change spec.serving to try other settings"
     )
     return _without_candidate(observed, "Aborted", stalled(Reason.ABORTED, message))
+
+
+def _other_signature(observed: DeploymentObserved, target: VersionObserved) -> Decision:
+    """Clients of what serves could not talk to it: no traffic, and nothing is wrong with its bytes."""
+    message = (
+        f"{target.name} does not take the requests that are answered now: "
+        f"{signature_problem(observed, target)}; "
+        "pin another version, or set rollout.signatureChange: Allow when clients are ready"
+    )
+    return _without_candidate(observed, "Stalled", stalled(Reason.SIGNATURE_MISMATCH, message))
 
 
 def _without_candidate(

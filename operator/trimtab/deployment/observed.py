@@ -12,6 +12,7 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.analysis import MetricVerdict
 from trimtab.deployment.evidence import Evidence
 from trimtab.model.settings import Settings
+from trimtab_runtime.contract.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class VersionObserved:
     repository: str
     image: str
     profile_digest: str
+    signature: Signature
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ class PodObserved:
 
 @dataclass(frozen=True)
 class RevisionRecord:
-    """What the ControllerRevision of a revision has frozen."""
+    """What the ControllerRevision of a revision has frozen.
+
+    ``signature`` None = it was made by an operator that did not keep it.
+    """
 
     revision: str
     number: int
     model_version: str
     digest: str
     template: Mapping[str, Any]
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
+from trimtab.deployment.signature import read_signature
 from trimtab.deployment.template import RENDERER, pod_template
 from trimtab.model import names
 from trimtab.model.hashing import short_hash
@@ -45,6 +46,7 @@ def freeze(observed: DeploymentObserved, version: VersionObserved, revision: str
             "renderer": RENDERER,
             "modelVersion": version.name,
             "digest": version.digest,
+            "signature": version.signature.to_json(),
             "template": pod_template(observed, version, revision),
         },
     }
@@ -60,4 +62,5 @@ def parse_record(obj: Mapping[str, Any]) -> RevisionRecord:
         model_version=data["modelVersion"],
         digest=data["digest"],
         template=data["template"],
+        signature=read_signature(data["signature"]) if "signature" in data else None,
     )

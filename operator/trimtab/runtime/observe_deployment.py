@@ -10,6 +10,7 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.deployment.signature import read_signature
 from trimtab.model import names
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
@@ -65,4 +66,5 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         repository=spec["artifact"]["repository"],
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
+        signature=read_signature(spec["signature"]),
     )

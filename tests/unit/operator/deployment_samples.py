@@ -20,7 +20,9 @@ from trimtab.deployment.observed import (
 from trimtab.deployment.revision import freeze, parse_record, revision_of
 from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.model import names
+from trimtab_runtime.contract.signature import Signature, Tensor
 
+SIGNATURE = Signature((Tensor("temp", "FP64", True), Tensor("hour", "INT64")), (Tensor("late", "FP64"),))
 BYTES = {number: digest(str(number)) for number in range(1, 6)}
 
 
@@ -45,6 +47,7 @@ def version(number: int, phase: str = "Approved", **parts: Any) -> VersionObserv
         "repository": "churn/models",
         "image": "registry.example/churn@" + digest("f"),
         "profile_digest": digest("8"),
+        "signature": SIGNATURE,
     }
     return VersionObserved(**(known | parts))
 

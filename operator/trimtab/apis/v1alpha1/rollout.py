@@ -163,6 +163,9 @@ class Rollout(SpecModel):
     steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC] = ()
     """What the candidate goes through, in order. Weights must increase."""
     analysis: Analysis = Field(default_factory=Analysis)
+    signature_change: Literal["Refuse", "Allow"] = "Refuse"
+    """Refuse: a version that does not take every request that stable takes is no candidate (each input of
+    stable with its datatype, further ones only if nullable, the same outputs). Allow: clients are ready."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
     time: an outage of the operator or of the metrics does not count."""
