@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.cluster.control_plane import ControlPlane
 from tests.harness import kstatus
 from tests.harness.api import MODEL_VERSION, condition, phase
 from tests.harness.deployments import HOLD, WEIGHT, Deployments, plant, reasons, revision
 from tests.harness.lab import Lab
+from typer.testing import CliRunner
+
+from trimtab.cli.app import app
 
 WIND = {"name": "wind", "datatype": "FP64"}
 
@@ -51,3 +55,51 @@ def test_a_new_input_that_may_be_left_out_is_rolled_out_and_one_that_vanishes_is
     plant(lab.api, 3)
     refused = deployments.reason("SignatureMismatch")
     assert "input wind is gone" in condition(refused, "Ready")["message"], "known from the frozen record"
+
+
+def test_a_frozen_rollout_stays_where_it_is_until_it_is_thawed(lab: Lab, deployments: Deployments) -> None:
+    deployments.served(WEIGHT, {"pause": {"for": "1s"}}, HOLD)
+    deployments.patch(rollout={"freeze": True})
+    plant(lab.api, 2)
+    frozen = deployments.reason("Frozen")
+    assert phase(frozen) == "Paused"
+    assert kstatus.verdict(frozen) == "InProgress"
+    assert kstatus.broken_rules(frozen) == []
+    assert "candidate" not in frozen["status"]
+
+    deployments.patch(rollout={"freeze": False})
+    deployments.at_step(1)
+    deployments.patch(rollout={"freeze": True})
+    held = deployments.reason("Frozen")
+    step = held["status"]["step"]["index"]
+    lab.settle()
+    assert deployments.get()["status"]["step"]["index"] == step
+    deployments.act("promote", "p-1")
+    refused = deployments.until(lambda d: d["status"].get("lastAction", {}).get("token") == "p-1")
+    assert refused["status"]["lastAction"]["outcome"] == "StaleAction"
+    deployments.act("abort", "a-1")
+    deployments.reason("CandidateRejected")
+    assert deployments.selected() == revision(held)
+    assert lab.player.serving.unanswered == 0
+
+
+def test_a_person_lifts_a_quarantine(
+    control_plane: ControlPlane, lab: Lab, deployments: Deployments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
+    retry = ["retry", "flights", "--namespace", lab.api.namespace]
+    deployments.served(WEIGHT, HOLD)
+    nothing = CliRunner().invoke(app, retry)
+    assert nothing.exit_code == 1
+    assert "no revision is in quarantine" in nothing.output
+    plant(lab.api, 2)
+    failed = revision(deployments.at_step(1), "candidate")
+    deployments.act("abort", "a-1")
+    deployments.reason("CandidateRejected")
+    asked = CliRunner().invoke(app, retry)
+    assert asked.exit_code == 0, asked.output
+    again = deployments.at_step(1)
+    assert revision(again, "candidate") == failed
+    assert "quarantine" not in again["status"]
+    assert again["status"]["lastAction"]["action"] == "retry"
+    assert "QuarantineLifted" in reasons(again)

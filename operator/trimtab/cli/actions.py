@@ -43,6 +43,14 @@ def _candidate(status: Status) -> dict[str, Any]:
     return {"revision": candidate["revision"], "step": step["index"]}
 
 
+def _quarantined(status: Status) -> dict[str, Any]:
+    """The revision that a Deployment gave up last."""
+    entries = status.get("quarantine")
+    if not entries:
+        raise NothingToDo(f"no revision is in quarantine (phase {status.get('phase', 'Pending')})")
+    return {"revision": entries[-1]["revision"]}
+
+
 def _suggestion(status: Status) -> dict[str, Any]:
     """The decision of a DriftMonitor that waits for somebody to say yes."""
     decision = status.get("decision", {})
@@ -55,6 +63,7 @@ def _suggestion(status: Status) -> dict[str, Any]:
 VERBS: Mapping[str, tuple[Kind, Callable[[Status], dict[str, Any]]]] = {
     "promote": (DEPLOYMENT, _candidate),
     "abort": (DEPLOYMENT, _candidate),
+    "retry": (DEPLOYMENT, _quarantined),
     "approve": (DRIFT_MONITOR, _suggestion),
 }
 

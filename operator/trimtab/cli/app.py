@@ -64,6 +64,12 @@ def abort(name: Name, namespace: Namespace = "") -> None:
 
 
 @app.command()
+def retry(name: Name, namespace: Namespace = "") -> None:
+    """Lift the quarantine of the revision that was given up last: it may be tried again."""
+    _act("retry", namespace, name)
+
+
+@app.command()
 def approve(
     name: Annotated[str, typer.Argument(help="Name of the DriftMonitor.")], namespace: Namespace = ""
 ) -> None:

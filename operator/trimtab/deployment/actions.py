@@ -1,6 +1,7 @@
-"""What people may ask of a rollout: to end the wait of a step, or to give the candidate up.
+"""What people may ask of a rollout: to end the wait of a step, to give the candidate up, or to try again what
+failed.
 
-A token names the revision and the step that its author saw.
+A token names what its author saw: the candidate's revision and step, or the revision in quarantine.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.model import actions
 from trimtab.model.actions import Action, record
 
-PROMOTE, ABORT = "promote", "abort"
-ACTIONS = (PROMOTE, ABORT)
+PROMOTE, ABORT, RETRY = "promote", "abort", "retry"
+ACTIONS = (PROMOTE, ABORT, RETRY)
 
 
 def parse(text: str) -> Action | None:
@@ -39,4 +40,21 @@ def fits(action: Action, status: DeploymentStatus) -> bool:
     return named(action) == (status.candidate.revision, status.step.index)
 
 
-__all__ = ["ABORT", "ACTIONS", "PROMOTE", "Action", "fits", "named", "parse", "pending", "record"]
+def author(action: Action) -> str:
+    """Who asked for it, as far as anybody knows."""
+    return f"by {action.by} (unverified)" if action.by else "by somebody (unverified)"
+
+
+__all__ = [
+    "ABORT",
+    "ACTIONS",
+    "PROMOTE",
+    "RETRY",
+    "Action",
+    "author",
+    "fits",
+    "named",
+    "parse",
+    "pending",
+    "record",
+]

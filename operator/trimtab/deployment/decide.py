@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import Quarantine, Side
-from trimtab.deployment import abort, rollout
+from trimtab.deployment import abort, retry, rollout
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -31,7 +31,11 @@ class Situation(Enum):
 
 def decide(observed: DeploymentObserved, now: datetime) -> Plan:
     """One pass. Pure: equal arguments give equal plans; a plan that was carried out leads to an empty one."""
-    return finish(observed, _decide(observed, now), now)
+    action = retry.pending(observed)
+    if action is None:
+        return finish(observed, _decide(observed, now), now)
+    decision = _decide(retry.lifted(observed, action, now), now)
+    return finish(observed, retry.noted(decision, observed, action, now), now)
 
 
 def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
@@ -55,7 +59,7 @@ def _towards(observed: DeploymentObserved, target: VersionObserved, now: datetim
         case Situation.CANDIDATE:
             return _candidate(observed, now)
         case Situation.NEW_REVISION:
-            return _start(observed, target, revision, now)
+            return _start_unless_frozen(observed, target, revision, now)
 
 
 def _situation(observed: DeploymentObserved, target: VersionObserved, revision: str) -> Situation:
@@ -149,6 +153,18 @@ def _without_candidate(
     )
     want = wanted(observed, status, 0)
     return Decision(status, conditions, children_of(observed, status, want), deletions_of(observed, status))
+
+
+def _start_unless_frozen(
+    observed: DeploymentObserved, target: VersionObserved, revision: str, now: datetime
+) -> Decision:
+    """A frozen rollout begins nothing; one that is on its way stays where it is, whatever is asked for."""
+    if not observed.spec.rollout.freeze or observed.status.stable is None:
+        return _start(observed, target, revision, now)
+    if observed.status.candidate is not None:
+        return _candidate(observed, now)
+    text = f"{target.name}, revision {revision}, waits: rollout.freeze is set"
+    return _without_candidate(observed, "Paused", progressing(Reason.FROZEN, text))
 
 
 def _start(observed: DeploymentObserved, target: VersionObserved, revision: str, now: datetime) -> Decision:

@@ -86,7 +86,7 @@ class RolloutJudge:
         round_ = self._watch.latest(key, key, targets)
         step = observed.status.step.index if observed.status.step else 0
         problem = _problem(round_.failures if round_ else {}, targets)
-        evidence = self._book.tick(observed.uid, step, frozen=bool(problem))
+        evidence = self._book.tick(observed.uid, step, frozen=bool(problem) or deployment.spec.rollout.freeze)
         if round_ is not None and not problem:
             of = {pod.uid: name for name, members in pods.items() for pod in members}
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)

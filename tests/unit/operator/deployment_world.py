@@ -272,7 +272,8 @@ class World:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         status = self.typed
-        if status.candidate is not None and status.step is not None and not self.metrics_problem:
+        stands = bool(self.metrics_problem) or self.spec.rollout.freeze
+        if status.candidate is not None and status.step is not None and not stands:
             key = step_key(turn_name(status.candidate), status.step.index)
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
@@ -304,7 +305,7 @@ def _assert_forward(before: DeploymentStatus, after: DeploymentStatus) -> None:
     assert len(kept) == len(after.history)
     if len(after.history) < 50:
         assert {entry.id for entry in before.history} <= kept, "history is forgotten"
-    failed = {entry.revision for entry in before.quarantine}
+    failed = {entry.revision for entry in before.quarantine} & {entry.revision for entry in after.quarantine}
     if after.candidate is not None and after.candidate != before.candidate:
         assert after.candidate.revision not in failed, "the same bytes are tried again"
     if after.stable != before.stable:

@@ -166,6 +166,10 @@ class Rollout(SpecModel):
     signature_change: Literal["Refuse", "Allow"] = "Refuse"
     """Refuse: a version that does not take every request that stable takes is no candidate (each input of
     stable with its datatype, further ones only if nullable, the same outputs). Allow: clients are ready."""
+    freeze: bool = False
+    """true: no candidate starts, no step begins and time stands still, until it is removed. A candidate on
+    its way keeps its weight and is still judged: a failure, and `trimtab abort`, give traffic back to
+    stable."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
     time: an outage of the operator or of the metrics does not count."""
