@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.harness import kstatus
-from tests.harness.api import MODEL_VERSION, condition, phase
+from tests.harness.api import MODEL_VERSION, POD_DISRUPTION_BUDGET, WORKLOAD, condition, phase, wait_until
 from tests.harness.deployments import HOLD, WEIGHT, Deployments, plant, reasons, revision
 from tests.harness.lab import Lab
 from typer.testing import CliRunner
@@ -103,3 +103,31 @@ def test_a_person_lifts_a_quarantine(
     assert "quarantine" not in again["status"]
     assert again["status"]["lastAction"]["action"] == "retry"
     assert "QuarantineLifted" in reasons(again)
+
+
+def test_each_side_of_several_pods_has_a_disruption_budget(lab: Lab, deployments: Deployments) -> None:
+    def budgets() -> dict[str, int]:
+        """Evictions that are allowed now, by name."""
+        listed = lab.api.list(POD_DISRUPTION_BUDGET)
+        return {b["metadata"]["name"]: b.get("status", {}).get("disruptionsAllowed", 0) for b in listed}
+
+    steps = ({"weight": 33}, HOLD, WEIGHT, HOLD)
+    stable = revision(deployments.served(*steps, edits={"spec.serving.replicas": 2}))
+    wait_until(lambda: budgets() == {f"flights-{stable}": 1}, "one pod may go, not both")
+    plant(lab.api, 2)
+    first = deployments.at_step(1)
+    assert list(budgets()) == [f"flights-{stable}"], "a side of one pod has none"
+    deployments.act("promote", "p-1")
+    deployments.at_step(3)
+    candidate = revision(first, "candidate")
+    both = {f"flights-{stable}": 1, f"flights-{candidate}": 1}
+    wait_until(lambda: budgets() == both, "a budget of each side")
+    lab.api.delete(POD_DISRUPTION_BUDGET, f"flights-{candidate}")
+    wait_until(lambda: budgets() == both, "it to be put back")
+    deployments.act("promote", "p-2")
+    deployments.ready("flights-v2")
+    lab.api.wait_gone(WORKLOAD, f"flights-{stable}")
+    lab.api.wait_gone(POD_DISRUPTION_BUDGET, f"flights-{stable}")
+    (left,) = lab.api.list(POD_DISRUPTION_BUDGET)
+    assert left["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert lab.player.serving.unanswered == 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
+from trimtab.deployment.budgets import budgets_of, stale_budgets
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
@@ -47,16 +48,17 @@ def children_of(
     writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
     for workload in retired(observed, status):
         writes += _scale_down(observed, workload, 0, None, 0)
-    return tuple(writes)
+    return (*writes, *budgets_of(observed, sizes))
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads that have no pod any more. Their ControllerRevisions stay."""
-    return tuple(
+    """Retired workloads that have no pod any more, and their budgets. Their ControllerRevisions stay."""
+    workloads = (
         _delete(workload)
         for workload in retired(observed, status)
         if workload.replicas == 0 and not workload.pods and workload.settled and not workload.deleting
     )
+    return (*workloads, *stale_budgets(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:

@@ -96,8 +96,8 @@ class DeploymentObserved:
     """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
 
     ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
-    cannot be used; empty if it can. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is the
-    annotation.
+    cannot be used; empty if it can. ``budgets`` are PodDisruptionBudgets by revision. ``checkpoint`` is the
+    evidence ConfigMap as cached. ``action`` is the annotation.
     """
 
     name: str
@@ -111,6 +111,7 @@ class DeploymentObserved:
     versions: tuple[VersionObserved, ...] = ()
     records: Mapping[str, RevisionRecord] = field(default_factory=dict)
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     service: Mapping[str, Any] | None = None
     evidence: Evidence | None = None
     verdicts: tuple[MetricVerdict, ...] = ()

@@ -16,7 +16,7 @@ from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
-from trimtab.runtime.observe_workloads import records_of, service_of, workloads_of
+from trimtab.runtime.observe_workloads import budgets_of, records_of, service_of, workloads_of
 from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
@@ -50,6 +50,7 @@ class DeploymentReconciler:
             versions=tuple(_version(v) for v in self._cache.of_model(MODEL_VERSION, namespace, model)),
             records=records_of(self._cache, uid),
             workloads=workloads_of(self._cache, uid),
+            budgets=budgets_of(self._cache, uid),
             service=service_of(self._cache, uid),
             checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
             action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),

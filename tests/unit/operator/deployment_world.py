@@ -31,7 +31,7 @@ from trimtab.deployment.revision import parse_record
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
-from trimtab.model.kinds import CONFIG_MAP, SERVICE, WORKLOAD
+from trimtab.model.kinds import CONFIG_MAP, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Create, Delete, Plan, Scale
 
 
@@ -71,6 +71,7 @@ class World:
         self.workloads: dict[str, Workload] = {}
         self.service: dict[str, Any] | None = None
         self.checkpoint: dict[str, Any] | None = None
+        self.budgets: dict[str, dict[str, Any]] = {}
         self.endpoints: set[str] = set()
         self.verdicts: tuple[MetricVerdict, ...] = ()
         self.metrics_problem = ""
@@ -95,6 +96,7 @@ class World:
             versions=self.versions,
             records=dict(self.records),
             workloads={revision: self._observe(w) for revision, w in self.workloads.items()},
+            budgets=dict(self.budgets),
             service=self.service,
             checkpoint=self.checkpoint,
             verdicts=self.verdicts if status.candidate else (),
@@ -148,6 +150,9 @@ class World:
                 self._apply_workload(write)
             case Apply(kind=kind) if kind is SERVICE:
                 self._apply_service(write)
+            case Apply(kind=kind) if kind is POD_DISRUPTION_BUDGET:
+                revision = write.body["metadata"]["labels"][names.LABEL_REVISION]
+                self.budgets[revision] = self._stored(write, self.budgets.get(revision))
             case Apply(kind=kind) if kind is CONFIG_MAP:
                 self.checkpoint = self._stored(write, self.checkpoint)
             case Create():
@@ -155,6 +160,8 @@ class World:
                 self.records.setdefault(record.revision, record)
             case Scale():
                 self._scale(write)
+            case Delete(kind=kind) if kind is POD_DISRUPTION_BUDGET:
+                self.budgets = {r: b for r, b in self.budgets.items() if b["metadata"]["name"] != write.name}
             case Delete():
                 self._delete(write)
             case Mapping():

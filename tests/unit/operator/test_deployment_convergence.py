@@ -139,6 +139,7 @@ class DeploymentMachine(RuleBasedStateMachine):
         assert world.selected(world.service) == {stable}
         assert len(world.endpoints) == world.spec.serving.replicas
         assert list(world.workloads) == [stable], "what has no role is gone"
+        assert list(world.budgets) == [stable]
         assert not {"candidate", "abort", "step", "weight"} & status.keys()
         wanted = samples.revision(world.spec.model.version or 0, world.spec)
         assert status["phase"] == ("Ready" if stable == wanted else "Aborted")

@@ -14,11 +14,11 @@ from tests.unit.operator.effort import examples
 from tests.unit.operator.samples import LATER, NOW, condition
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
-from trimtab.deployment.children import Traffic
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import VersionObserved
 from trimtab.deployment.revision import freeze, parse_record
 from trimtab.deployment.signature import differences, read_signature
+from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab_runtime.contract.signature import Signature, Tensor
 from trimtab_runtime.server.request import RequestReader
 
