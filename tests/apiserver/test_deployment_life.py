@@ -10,6 +10,7 @@ from tests.harness import kstatus
 from tests.harness.api import MODEL_VERSION, POD_DISRUPTION_BUDGET, WORKLOAD, condition, phase, wait_until
 from tests.harness.deployments import HOLD, WEIGHT, Deployments, plant, reasons, revision
 from tests.harness.lab import Lab
+from tests.harness.plays import Run, Serve, Stuck
 from typer.testing import CliRunner
 
 from trimtab.cli.app import app
@@ -130,4 +131,61 @@ def test_each_side_of_several_pods_has_a_disruption_budget(lab: Lab, deployments
     lab.api.wait_gone(POD_DISRUPTION_BUDGET, f"flights-{stable}")
     (left,) = lab.api.list(POD_DISRUPTION_BUDGET)
     assert left["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert lab.player.serving.unanswered == 0
+
+
+def test_a_person_goes_back_to_what_served_before(
+    control_plane: ControlPlane, lab: Lab, deployments: Deployments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
+    rollback = ["rollback", "flights", "--namespace", lab.api.namespace]
+    first = revision(deployments.served(edits={"spec.serving.replicas": 2}))
+    nothing = CliRunner().invoke(app, rollback)
+    assert nothing.exit_code == 1
+    assert "no earlier revision" in nothing.output
+    plant(lab.api, 2)
+    second = deployments.ready("flights-v2")
+    assert second["status"]["lastGood"]["revision"] == first
+    lab.api.wait_gone(WORKLOAD, f"flights-{first}")
+    lab.api.delete(MODEL_VERSION, "flights-v1")
+
+    lab.player.serving.play(Run("server"), first)
+    asked = CliRunner().invoke(app, rollback)
+    assert asked.exit_code == 0, asked.output
+    going = deployments.reason("RollingBack")
+    assert kstatus.verdict(going) == "InProgress"
+    assert kstatus.broken_rules(going) == []
+    assert going["status"]["rollback"]["to"] == first
+    wait_until(lambda: deployments.workload(first), "its workload to be made from the record")
+    assert deployments.selected() == revision(second), "no traffic before its pods are ready"
+    lab.player.serving.play(Serve(), first)
+    # The version that it serves was deleted: there is nothing else to follow than what is in quarantine.
+    back = deployments.until(lambda d: revision(d) == first and phase(d) == "Aborted")
+    (entry,) = back["status"]["quarantine"]
+    assert (entry["modelVersion"], entry["reason"]) == ("flights-v2", "RolledBackByPerson")
+    assert deployments.selected() == first
+    lab.api.wait_gone(WORKLOAD, f"flights-{revision(second)}")
+    wait_until(lambda: deployments.records() == [f"flights-{first}"], "the record of what failed to go")
+    assert lab.player.serving.unanswered == 0
+
+
+def test_a_rollback_that_finds_no_room_is_blocked_and_a_fix_overtakes_it(
+    lab: Lab, deployments: Deployments
+) -> None:
+    edits = {"spec.rollout.progressDeadline": "2s", "spec.model": {"name": "flights", "version": 1}}
+    first = revision(deployments.served(edits=edits))
+    plant(lab.api, 2)
+    deployments.patch(model={"version": 2})
+    second = revision(deployments.ready("flights-v2"))
+    lab.api.wait_gone(WORKLOAD, f"flights-{first}")
+    lab.player.serving.play(Stuck("server", "ImagePullBackOff"), first)
+    deployments.act("rollback", "r-1", revision=second, to=first)
+    blocked = deployments.reason("RollbackBlocked")
+    assert kstatus.verdict(blocked) == "Failed"
+    assert "ImagePullBackOff" in condition(blocked, "Ready")["message"]
+    assert deployments.selected() == second
+    plant(lab.api, 3)
+    deployments.patch(model={"version": 3})
+    fixed = deployments.ready("flights-v3")
+    assert "rollback" not in fixed["status"]
     assert lab.player.serving.unanswered == 0

@@ -70,6 +70,12 @@ def retry(name: Name, namespace: Namespace = "") -> None:
 
 
 @app.command()
+def rollback(name: Name, namespace: Namespace = "") -> None:
+    """Go back to the revision that served before, as soon as its pods are ready; stable is quarantined."""
+    _act("rollback", namespace, name)
+
+
+@app.command()
 def approve(
     name: Annotated[str, typer.Argument(help="Name of the DriftMonitor.")], namespace: Namespace = ""
 ) -> None:

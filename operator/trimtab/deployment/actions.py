@@ -1,7 +1,8 @@
-"""What people may ask of a rollout: to end the wait of a step, to give the candidate up, or to try again what
-failed.
+"""What people may ask of a rollout: to end the wait of a step, to give the candidate up, to try again what
+failed, or to go back.
 
-A token names what its author saw: the candidate's revision and step, or the revision in quarantine.
+A token names what its author saw: the candidate's revision and step, the revision in quarantine, or the one
+that is to be left and the one that is gone back to.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.model import actions
 from trimtab.model.actions import Action, record
 
-PROMOTE, ABORT, RETRY = "promote", "abort", "retry"
-ACTIONS = (PROMOTE, ABORT, RETRY)
+PROMOTE, ABORT, RETRY, ROLLBACK = "promote", "abort", "retry", "rollback"
+ACTIONS = (PROMOTE, ABORT, RETRY, ROLLBACK)
 
 
 def parse(text: str) -> Action | None:
@@ -50,6 +51,7 @@ __all__ = [
     "ACTIONS",
     "PROMOTE",
     "RETRY",
+    "ROLLBACK",
     "Action",
     "author",
     "fits",

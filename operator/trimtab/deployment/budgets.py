@@ -11,6 +11,7 @@ from typing import Any
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.traffic.sides import beside
 from trimtab.model import names
 from trimtab.model.kinds import DEPLOYMENT, POD_DISRUPTION_BUDGET
 from trimtab.model.plan import Apply, Delete, controller_reference
@@ -29,7 +30,8 @@ def budgets_of(observed: DeploymentObserved, sizes: Iterable[tuple[Side | None, 
 
 def stale_budgets(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
     """Those of revisions that have neither a role nor a pod."""
-    roles = {side.revision for side in (status.stable, status.candidate) if side is not None}
+    waiting, _ = beside(observed, status)
+    roles = {side.revision for side in (status.stable, status.candidate, waiting) if side is not None}
     return tuple(
         _delete(body)
         for revision, body in sorted(observed.budgets.items())

@@ -14,10 +14,11 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
 from trimtab.deployment.budgets import budgets_of, stale_budgets
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.revision import stale_records
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.traffic.replica_ratio import Pair
-from trimtab.deployment.traffic.sides import ready, retired, serving
+from trimtab.deployment.traffic.sides import beside, ready, retired, serving
 from trimtab.model.kinds import WORKLOAD
 from trimtab.model.plan import ChildWrite, Delete, Scale
 
@@ -40,25 +41,27 @@ def children_of(
 ) -> tuple[ChildWrite, ...]:
     """Sides grow, then traffic moves, then sides shrink that have no traffic to lose."""
     writes: list[ChildWrite] = []
-    sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable))
+    waiting = beside(observed, status)
+    sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable), waiting)
     for side, size in sizes:
         writes += _ensure(observed, side, size)
     writes += want.traffic
     writes += _shrink(observed, status.candidate, want.pair.candidate, status.stable, want.pair.stable)
     writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
+    writes += _shrink(observed, waiting[0], waiting[1], None, 0)
     for workload in retired(observed, status):
         writes += _scale_down(observed, workload, 0, None, 0)
     return (*writes, *budgets_of(observed, sizes))
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads that have no pod any more, and their budgets. Their ControllerRevisions stay."""
+    """Retired workloads that have no pod any more, their budgets, and the records that nobody needs."""
     workloads = (
         _delete(workload)
         for workload in retired(observed, status)
         if workload.replicas == 0 and not workload.pods and workload.settled and not workload.deleting
     )
-    return (*workloads, *stale_budgets(observed, status))
+    return (*workloads, *stale_budgets(observed, status), *stale_records(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:

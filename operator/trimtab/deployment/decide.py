@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import Quarantine, Side
-from trimtab.deployment import abort, retry, rollout
+from trimtab.deployment import abort, requests, rollback, rollout
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -31,20 +31,29 @@ class Situation(Enum):
 
 def decide(observed: DeploymentObserved, now: datetime) -> Plan:
     """One pass. Pure: equal arguments give equal plans; a plan that was carried out leads to an empty one."""
-    action = retry.pending(observed)
+    action = requests.pending(observed)
     if action is None:
         return finish(observed, _decide(observed, now), now)
-    decision = _decide(retry.lifted(observed, action, now), now)
-    return finish(observed, retry.noted(decision, observed, action, now), now)
+    return finish(observed, requests.answer(observed, action, _decide, now), now)
 
 
 def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     if observed.status.abort is not None:
         return abort.go_on(observed)
     target = target_of(observed)
+    if observed.status.rollback is not None and not _is_overtaken(observed, target, now):
+        return rollback.go_on(observed, now)
     if isinstance(target, NoTarget):
         return _without_target(observed, target)
     return _towards(observed, target, now)
+
+
+def _is_overtaken(observed: DeploymentObserved, target: VersionObserved | NoTarget, now: datetime) -> bool:
+    """A rollback that is blocked keeps nobody from rolling out a newer revision, such as the fix."""
+    if isinstance(target, NoTarget) or not rollback.is_blocked(observed, now):
+        return False
+    revision = revision_of(target.digest, observed.spec.serving)
+    return _situation(observed, target, revision) is Situation.NEW_REVISION
 
 
 def _towards(observed: DeploymentObserved, target: VersionObserved, now: datetime) -> Decision:
@@ -197,6 +206,7 @@ def _give_role(
             "step": None,
             "weight": None,
             "analysis": (),
+            "rollback": None,
         }
     )
     text = f"{target.name}, revision {revision}"

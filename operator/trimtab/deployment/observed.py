@@ -68,6 +68,8 @@ class RevisionRecord:
     digest: str
     template: Mapping[str, Any]
     signature: Signature | None = None
+    uid: str = ""
+    resource_version: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.roles import promoted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
 from trimtab.deployment.waiting import undecided
@@ -76,17 +77,8 @@ def _promotion(turn: Turn) -> Decision:
     if ready(observed, candidate) < size:
         why, message = unready(turn, size)
         return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
-    stable = candidate.model_copy(update={"since": turn.now})
-    status = observed.status.model_copy(
-        update={
-            "phase": "Progressing",
-            "stable": stable,
-            "candidate": None,
-            "step": None,
-            "weight": None,
-            "analysis": (),
-        }
-    )
+    limit = observed.spec.rollout.revision_history_limit
+    status = promoted(observed.status, candidate, limit, turn.now)
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
     want = wanted(observed, status, 0)
     return Decision(

@@ -115,6 +115,7 @@ IN_WATCHED_NAMESPACES = (
             "list": _CACHE,
             "watch": _CACHE,
             "create": "the frozen pod template of a revision",
+            "delete": "that of a revision which failed, or served longer ago than is remembered",
         },
         after_failure=frozenset({"get"}),
     ),

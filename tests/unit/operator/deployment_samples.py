@@ -79,8 +79,9 @@ def side(number: int, of: DeploymentSpec | None = None) -> Side:
 
 
 def record(number: int, of: DeploymentSpec | None = None) -> RevisionRecord:
-    seen = observed(of=of)
-    return parse_record(freeze(seen, version(number), revision(number, of)).body)
+    body = freeze(observed(of=of), version(number), revision(number, of)).body
+    meta = {**body["metadata"], "uid": f"record-of-{number}", "resourceVersion": "5"}
+    return parse_record({**body, "metadata": meta})
 
 
 def records(*numbers: int) -> dict[str, RevisionRecord]:

@@ -31,7 +31,7 @@ from trimtab.deployment.revision import parse_record
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
-from trimtab.model.kinds import CONFIG_MAP, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
+from trimtab.model.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Create, Delete, Plan, Scale
 
 
@@ -162,6 +162,8 @@ class World:
                 self._scale(write)
             case Delete(kind=kind) if kind is POD_DISRUPTION_BUDGET:
                 self.budgets = {r: b for r, b in self.budgets.items() if b["metadata"]["name"] != write.name}
+            case Delete(kind=kind) if kind is CONTROLLER_REVISION:
+                self.records = {r: kept for r, kept in self.records.items() if not write.name.endswith(r)}
             case Delete():
                 self._delete(write)
             case Mapping():
@@ -317,8 +319,9 @@ def _assert_forward(before: DeploymentStatus, after: DeploymentStatus) -> None:
         assert after.candidate.revision not in failed, "the same bytes are tried again"
     if after.stable != before.stable:
         assert after.stable is not None, "what serves loses its role"
-        assert before.candidate is not None
-        assert after.stable.revision == before.candidate.revision
+        role = before.last_good if before.rollback else before.candidate
+        assert role is not None
+        assert after.stable.revision == role.revision
     same_turn = before.candidate is not None and before.candidate == after.candidate
     if same_turn and before.step is not None and after.step is not None:
         assert after.step.index >= before.step.index, "steps go backwards"

@@ -49,6 +49,13 @@ def freeze(world: World, frozen: bool) -> None:
     world.change_spec(rollout={**world.spec.rollout.to_wire(), "freeze": frozen})
 
 
+def rollback(world: World) -> None:
+    status = world.status
+    asked = {"revision": status["stable"]["revision"], "to": status["lastGood"]["revision"], "by": "ann"}
+    token = f"rollback-{world.now.timestamp()}"
+    world.action = json.dumps({"action": "rollback", "token": token, **asked})
+
+
 def work(world: World, passes: int = 12) -> None:
     """What a rollout that waits for a person never stops to do: it saves its evidence."""
     for _ in range(passes):
@@ -116,6 +123,11 @@ class DeploymentMachine(RuleBasedStateMachine):
         token = f"retry-{self.world.now.timestamp()}"
         self.world.action = json.dumps({"action": "retry", "revision": revision, "token": token})
 
+    @precondition(lambda self: self.world.status.get("lastGood"))
+    @rule()
+    def somebody_rolls_back(self) -> None:
+        rollback(self.world)
+
     @rule(what=st.sampled_from(["service", "workload"]), pick=st.integers(0, 9))
     def somebody_deletes(self, what: str, pick: int) -> None:
         world = self.world
@@ -140,7 +152,11 @@ class DeploymentMachine(RuleBasedStateMachine):
         assert len(world.endpoints) == world.spec.serving.replicas
         assert list(world.workloads) == [stable], "what has no role is gone"
         assert list(world.budgets) == [stable]
-        assert not {"candidate", "abort", "step", "weight"} & status.keys()
+        known = [status[key]["revision"] for key in ("stable", "lastGood") if key in status]
+        known += [side["revision"] for side in status.get("olderGood", ())]
+        assert set(world.records) <= set(known), "records of what failed, or served too long ago, are gone"
+        assert len(known) == len(set(known)) <= 4
+        assert not {"candidate", "abort", "rollback", "step", "weight"} & status.keys()
         wanted = samples.revision(world.spec.model.version or 0, world.spec)
         assert status["phase"] == ("Ready" if stable == wanted else "Aborted")
 

@@ -172,7 +172,11 @@ class Rollout(SpecModel):
     stable."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
-    time: an outage of the operator or of the metrics does not count."""
+    time: an outage of the operator or of the metrics does not count. Also how long a rollback may wait for
+    pods before it says that it is blocked."""
+    revision_history_limit: Annotated[int, Field(ge=1, le=10)] = 3
+    """How many revisions that served before are kept as records, so that a rollback can make their pods
+    again."""
 
     @property
     def progress_deadline_seconds(self) -> int:
