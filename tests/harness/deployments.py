@@ -34,12 +34,15 @@ def digest_of(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-def plant(api: Api, number: int, *, digest: str = "", profile: str = "") -> Object:
+def plant(
+    api: Api, number: int, *, digest: str = "", profile: str = "", changes: Mapping[str, Any] | None = None
+) -> Object:
     """An approved version; without a profile nothing in the registry is asked for."""
     edits = {
         "spec.artifact.digest": digest or digest_of(number),
         "spec.profileDigest": profile or samples.ABSENT,
         "spec.lineage.experiment.uid": f"planted-{number}",
+        **(changes or {}),
     }
     return plant_approved_version(api, number, edits)
 
@@ -104,16 +107,17 @@ class Deployments:
     def at_step(self, index: int) -> Object:
         return self.until(lambda d: d.get("status", {}).get("step", {}).get("index") == index)
 
-    def act(self, action: str, token: str, *, step: int | None = None, revision: str = "") -> None:
-        """The annotation that `trimtab promote` and `trimtab abort` write."""
+    def act(
+        self, action: str, token: str, *, step: int | None = None, revision: str = "", to: str = ""
+    ) -> None:
+        """The annotation that `trimtab promote`, `abort` and, with ``to``, `rollback` write."""
         status = self.get()["status"]
-        asked = {
-            "action": action,
-            "revision": revision or status["candidate"]["revision"],
-            "step": status["step"]["index"] if step is None else step,
-            "token": token,
-            "by": "ann",
-        }
+        asked: Object = {"action": action, "token": token, "by": "ann"}
+        if to:
+            asked |= {"revision": revision, "to": to}
+        else:
+            asked["revision"] = revision or status["candidate"]["revision"]
+            asked["step"] = status["step"]["index"] if step is None else step
         text = json.dumps(asked)
         self.api.patch(DEPLOYMENT, NAME, {"metadata": {"annotations": {"trimtab.dev/action": text}}})
 

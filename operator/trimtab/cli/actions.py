@@ -43,6 +43,25 @@ def _candidate(status: Status) -> dict[str, Any]:
     return {"revision": candidate["revision"], "step": step["index"]}
 
 
+def _quarantined(status: Status) -> dict[str, Any]:
+    """The revision that a Deployment gave up last."""
+    entries = status.get("quarantine")
+    if not entries:
+        raise NothingToDo(f"no revision is in quarantine (phase {status.get('phase', 'Pending')})")
+    return {"revision": entries[-1]["revision"]}
+
+
+def _served(status: Status) -> dict[str, Any]:
+    """The revision that serves, and the one that served before it."""
+    stable, last_good = status.get("stable"), status.get("lastGood")
+    if status.get("candidate"):
+        raise NothingToDo("a candidate is on its way: `trimtab abort` sends all traffic back to stable")
+    if not stable or not last_good or status.get("rollback"):
+        phase = status.get("phase", "Pending")
+        raise NothingToDo(f"there is no earlier revision to go back to (phase {phase})")
+    return {"revision": stable["revision"], "to": last_good["revision"]}
+
+
 def _suggestion(status: Status) -> dict[str, Any]:
     """The decision of a DriftMonitor that waits for somebody to say yes."""
     decision = status.get("decision", {})
@@ -55,6 +74,8 @@ def _suggestion(status: Status) -> dict[str, Any]:
 VERBS: Mapping[str, tuple[Kind, Callable[[Status], dict[str, Any]]]] = {
     "promote": (DEPLOYMENT, _candidate),
     "abort": (DEPLOYMENT, _candidate),
+    "retry": (DEPLOYMENT, _quarantined),
+    "rollback": (DEPLOYMENT, _served),
     "approve": (DRIFT_MONITOR, _suggestion),
 }
 

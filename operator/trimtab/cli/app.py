@@ -64,6 +64,18 @@ def abort(name: Name, namespace: Namespace = "") -> None:
 
 
 @app.command()
+def retry(name: Name, namespace: Namespace = "") -> None:
+    """Lift the quarantine of the revision that was given up last: it may be tried again."""
+    _act("retry", namespace, name)
+
+
+@app.command()
+def rollback(name: Name, namespace: Namespace = "") -> None:
+    """Go back to the revision that served before, as soon as its pods are ready; stable is quarantined."""
+    _act("rollback", namespace, name)
+
+
+@app.command()
 def approve(
     name: Annotated[str, typer.Argument(help="Name of the DriftMonitor.")], namespace: Namespace = ""
 ) -> None:

@@ -25,20 +25,27 @@ def is_quarantined(status: DeploymentStatus, revision: str) -> Quarantine | None
     return next((entry for entry in status.quarantine if entry.revision == revision), None)
 
 
+def quarantined(
+    status: DeploymentStatus, side: Side, reason: str, message: str, now: datetime
+) -> tuple[Quarantine, ...]:
+    """The quarantine with this revision in it, as the newest."""
+    entry = Quarantine(
+        revision=side.revision,
+        digest=side.digest,
+        model_version=side.model_version,
+        reason=str(reason),
+        message=message[:MESSAGE_LIMIT],
+        at=now,
+    )
+    others = [known for known in status.quarantine if known.revision != side.revision]
+    return tuple([*others, entry][-QUARANTINE_LIMIT:])
+
+
 def give_up(
     observed: DeploymentObserved, candidate: Side, reason: Reason, message: str, now: datetime
 ) -> Decision:
     """The verdict becomes status before anything else happens; traffic follows in the same pass."""
     step = observed.status.step.index if observed.status.step else 0
-    entry = Quarantine(
-        revision=candidate.revision,
-        digest=candidate.digest,
-        model_version=candidate.model_version,
-        reason=reason.value,
-        message=message[:MESSAGE_LIMIT],
-        at=now,
-    )
-    others = [q for q in observed.status.quarantine if q.revision != candidate.revision]
     status = observed.status.model_copy(
         update={
             "abort": Abort(
@@ -47,7 +54,7 @@ def give_up(
                 reason=reason.value,
                 message=message[:MESSAGE_LIMIT],
             ),
-            "quarantine": tuple([*others, entry][-QUARANTINE_LIMIT:]),
+            "quarantine": quarantined(observed.status, candidate, reason, message, now),
         }
     )
     text = f"{candidate.model_version}, revision {candidate.revision}, step {step}: {reason}: {message}"

@@ -1,6 +1,8 @@
-"""What people may ask of a rollout: to end the wait of a step, or to give the candidate up.
+"""What people may ask of a rollout: to end the wait of a step, to give the candidate up, to try again what
+failed, or to go back.
 
-A token names the revision and the step that its author saw.
+A token names what its author saw: the candidate's revision and step, the revision in quarantine, or the one
+that is to be left and the one that is gone back to.
 """
 
 from __future__ import annotations
@@ -9,8 +11,8 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.model import actions
 from trimtab.model.actions import Action, record
 
-PROMOTE, ABORT = "promote", "abort"
-ACTIONS = (PROMOTE, ABORT)
+PROMOTE, ABORT, RETRY, ROLLBACK = "promote", "abort", "retry", "rollback"
+ACTIONS = (PROMOTE, ABORT, RETRY, ROLLBACK)
 
 
 def parse(text: str) -> Action | None:
@@ -39,4 +41,22 @@ def fits(action: Action, status: DeploymentStatus) -> bool:
     return named(action) == (status.candidate.revision, status.step.index)
 
 
-__all__ = ["ABORT", "ACTIONS", "PROMOTE", "Action", "fits", "named", "parse", "pending", "record"]
+def author(action: Action) -> str:
+    """Who asked for it, as far as anybody knows."""
+    return f"by {action.by} (unverified)" if action.by else "by somebody (unverified)"
+
+
+__all__ = [
+    "ABORT",
+    "ACTIONS",
+    "PROMOTE",
+    "RETRY",
+    "ROLLBACK",
+    "Action",
+    "author",
+    "fits",
+    "named",
+    "parse",
+    "pending",
+    "record",
+]

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
+from trimtab.deployment.budgets import budgets_of, stale_budgets
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.revision import stale_records
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.traffic.replica_ratio import Pair
-from trimtab.deployment.traffic.sides import ready, retired, serving
+from trimtab.deployment.traffic.sides import beside, ready, retired, serving
 from trimtab.model.kinds import WORKLOAD
 from trimtab.model.plan import ChildWrite, Delete, Scale
 
@@ -39,26 +41,29 @@ def children_of(
 ) -> tuple[ChildWrite, ...]:
     """Sides grow, then traffic moves, then sides shrink that have no traffic to lose."""
     writes: list[ChildWrite] = []
-    sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable))
+    waiting = beside(observed, status)
+    sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable), waiting)
     for side, size in sizes:
         writes += _ensure(observed, side, size)
     writes += want.traffic
     writes += _shrink(observed, status.candidate, want.pair.candidate, status.stable, want.pair.stable)
     writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
-    return tuple(writes)
+    writes += _shrink(observed, waiting[0], waiting[1], None, 0)
+    return (*writes, *budgets_of(observed, sizes))
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads without traffic. Their ControllerRevisions stay.
+    """Retired workloads without traffic, their budgets, and the records that nobody needs.
 
-    They are deleted in the foreground: an object that is still there says that pods of it are.
+    Workloads are deleted in the foreground: an object that is still there says that pods of it are.
     """
     provider = provider_of(observed.spec)
-    return tuple(
+    workloads = (
         _delete(workload)
         for workload in retired(observed, status)
         if provider.may_shrink(observed, workload, 0, None, 0) and not workload.deleting
     )
+    return (*workloads, *stale_budgets(observed, status), *stale_records(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:

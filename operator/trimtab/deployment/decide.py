@@ -7,13 +7,14 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
-from trimtab.deployment import abort, rollout
+from trimtab.deployment import abort, requests, rollback, rollout
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.deployment.outcome import Decision, finish
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import freeze, revision_of
+from trimtab.deployment.signature import signature_problem
 from trimtab.deployment.target import NoTarget, target_of
 from trimtab.deployment.turn import turn_name
 from trimtab.model.conditions import Condition, progressing, stalled
@@ -24,38 +25,61 @@ from trimtab.model.plan import Plan
 class Situation(Enum):
     SERVED = auto()
     QUARANTINED = auto()
+    OTHER_SIGNATURE = auto()
     CANDIDATE = auto()
     NEW_REVISION = auto()
 
 
 def decide(observed: DeploymentObserved, now: datetime) -> Plan:
     """One pass. Pure: equal arguments give equal plans; a plan that was carried out leads to an empty one."""
-    return finish(observed, _decide(observed, now), now)
+    action = requests.pending(observed)
+    if action is None:
+        return finish(observed, _decide(observed, now), now)
+    return finish(observed, requests.answer(observed, action, _decide, now), now)
 
 
 def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     if observed.status.abort is not None:
         return abort.go_on(observed)
     target = target_of(observed)
+    if observed.status.rollback is not None and not _is_overtaken(observed, target, now):
+        return rollback.go_on(observed, now)
     if isinstance(target, NoTarget):
         return _without_target(observed, target)
+    return _towards(observed, target, now)
+
+
+def _is_overtaken(observed: DeploymentObserved, target: VersionObserved | NoTarget, now: datetime) -> bool:
+    """A rollback that is blocked keeps nobody from rolling out a newer revision, such as the fix."""
+    if isinstance(target, NoTarget) or not rollback.is_blocked(observed, now):
+        return False
     revision = revision_of(target.digest, observed.spec.serving)
-    match _situation(observed.status, revision):
+    return _situation(observed, target, revision) is Situation.NEW_REVISION
+
+
+def _towards(observed: DeploymentObserved, target: VersionObserved, now: datetime) -> Decision:
+    revision = revision_of(target.digest, observed.spec.serving)
+    match _situation(observed, target, revision):
         case Situation.SERVED:
             return _served(observed, now)
         case Situation.QUARANTINED:
             return _quarantined(observed, target, revision)
+        case Situation.OTHER_SIGNATURE:
+            return _other_signature(observed, target)
         case Situation.CANDIDATE:
             return _candidate(observed, now)
         case Situation.NEW_REVISION:
-            return _start(observed, target, revision, now)
+            return _start_unless_frozen(observed, target, revision, now)
 
 
-def _situation(status: DeploymentStatus, revision: str) -> Situation:
+def _situation(observed: DeploymentObserved, target: VersionObserved, revision: str) -> Situation:
+    status = observed.status
     if status.stable is not None and status.stable.revision == revision:
         return Situation.SERVED
     if abort.is_quarantined(status, revision) is not None:
         return Situation.QUARANTINED
+    if signature_problem(observed, target):
+        return Situation.OTHER_SIGNATURE
     if status.candidate is not None and status.candidate.revision == revision:
         return Situation.CANDIDATE
     return Situation.NEW_REVISION
@@ -121,6 +145,16 @@ def _quarantined(observed: DeploymentObserved, target: VersionObserved, revision
     return _without_candidate(observed, "Aborted", stalled(Reason.ABORTED, message))
 
 
+def _other_signature(observed: DeploymentObserved, target: VersionObserved) -> Decision:
+    """Clients of what serves could not talk to it: no traffic, and nothing is wrong with its bytes."""
+    message = (
+        f"{target.name} does not take the requests that are answered now: "
+        f"{signature_problem(observed, target)}; "
+        "pin another version, or set rollout.signatureChange: Allow when clients are ready"
+    )
+    return _without_candidate(observed, "Stalled", stalled(Reason.SIGNATURE_MISMATCH, message))
+
+
 def _without_candidate(
     observed: DeploymentObserved, phase: str, conditions: tuple[Condition, ...]
 ) -> Decision:
@@ -129,6 +163,18 @@ def _without_candidate(
     )
     want = wanted(observed, status, 0)
     return Decision(status, conditions, children_of(observed, status, want), deletions_of(observed, status))
+
+
+def _start_unless_frozen(
+    observed: DeploymentObserved, target: VersionObserved, revision: str, now: datetime
+) -> Decision:
+    """A frozen rollout begins nothing; one that is on its way stays where it is, whatever is asked for."""
+    if not observed.spec.rollout.freeze or observed.status.stable is None:
+        return _start(observed, target, revision, now)
+    if observed.status.candidate is not None:
+        return _candidate(observed, now)
+    text = f"{target.name}, revision {revision}, waits: rollout.freeze is set"
+    return _without_candidate(observed, "Paused", progressing(Reason.FROZEN, text))
 
 
 def _start(observed: DeploymentObserved, target: VersionObserved, revision: str, now: datetime) -> Decision:
@@ -161,6 +207,7 @@ def _give_role(
             "step": None,
             "weight": None,
             "analysis": (),
+            "rollback": None,
         }
     )
     text = f"{target.name}, revision {revision}"

@@ -9,6 +9,7 @@ from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.roles import promoted
 from trimtab.model.conditions import Condition, progressing, stalled
 
 
@@ -29,10 +30,7 @@ def follow_first(observed: DeploymentObserved, candidate: Side, now: datetime) -
 
 
 def _promote(observed: DeploymentObserved, candidate: Side, now: datetime) -> Decision:
-    stable = candidate.model_copy(update={"since": now})
-    status = observed.status.model_copy(
-        update={"stable": stable, "candidate": None, "step": None, "weight": None}
-    )
+    status = promoted(observed.status, candidate, observed.spec.rollout.revision_history_limit, now)
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
     shown = progressing(Reason.PROMOTING, text)
     entry = f"promoted-{candidate.revision}-{candidate.since or now:%Y%m%dT%H%M%S}"

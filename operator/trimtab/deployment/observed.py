@@ -12,6 +12,7 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.analysis import MetricVerdict
 from trimtab.deployment.evidence import Evidence
 from trimtab.model.settings import Settings
+from trimtab_runtime.contract.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class VersionObserved:
     repository: str
     image: str
     profile_digest: str
+    signature: Signature
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,19 @@ class PodObserved:
 
 @dataclass(frozen=True)
 class RevisionRecord:
-    """What the ControllerRevision of a revision has frozen."""
+    """What the ControllerRevision of a revision has frozen.
+
+    ``signature`` None = it was made by an operator that did not keep it.
+    """
 
     revision: str
     number: int
     model_version: str
     digest: str
     template: Mapping[str, Any]
+    signature: Signature | None = None
+    uid: str = ""
+    resource_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,9 @@ class DeploymentObserved:
     """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
 
     ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
-    cannot be used; empty if it can. ``query_problems``: by metric, why its source gave no answer.
-    ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is the annotation.
+    cannot be used; empty if it can. ``query_problems``: by metric, why its source gave no answer. ``budgets``
+    are PodDisruptionBudgets by revision. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is
+    the annotation.
     """
 
     name: str
@@ -105,6 +114,7 @@ class DeploymentObserved:
     versions: tuple[VersionObserved, ...] = ()
     records: Mapping[str, RevisionRecord] = field(default_factory=dict)
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     service: Mapping[str, Any] | None = None
     evidence: Evidence | None = None
     verdicts: tuple[MetricVerdict, ...] = ()

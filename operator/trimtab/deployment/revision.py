@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Serving
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
+from trimtab.deployment.roles import recorded
+from trimtab.deployment.signature import read_signature
 from trimtab.deployment.template import RENDERER, pod_template
 from trimtab.model import names
 from trimtab.model.hashing import short_hash
 from trimtab.model.kinds import CONTROLLER_REVISION, DEPLOYMENT
-from trimtab.model.plan import Create, controller_reference
+from trimtab.model.plan import Create, Delete, controller_reference
 
 HASH_CHARACTERS = 8
 _NOT_OF_THE_PODS = frozenset({"replicas"})
@@ -45,10 +48,27 @@ def freeze(observed: DeploymentObserved, version: VersionObserved, revision: str
             "renderer": RENDERER,
             "modelVersion": version.name,
             "digest": version.digest,
+            "signature": version.signature.to_json(),
             "template": pod_template(observed, version, revision),
         },
     }
     return Create(CONTROLLER_REVISION, body, (("controller",), observed.uid))
+
+
+def stale_records(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
+    """Records of revisions that neither serve nor are gone back to, once their workload is gone."""
+    kept = recorded(status) | observed.workloads.keys()
+    return tuple(
+        Delete(
+            CONTROLLER_REVISION,
+            observed.namespace,
+            names.workload(observed.name, record.revision),
+            record.uid,
+            record.resource_version,
+        )
+        for revision, record in sorted(observed.records.items())
+        if revision not in kept
+    )
 
 
 def parse_record(obj: Mapping[str, Any]) -> RevisionRecord:
@@ -60,4 +80,7 @@ def parse_record(obj: Mapping[str, Any]) -> RevisionRecord:
         model_version=data["modelVersion"],
         digest=data["digest"],
         template=data["template"],
+        uid=obj["metadata"].get("uid", ""),
+        resource_version=obj["metadata"].get("resourceVersion", ""),
+        signature=read_signature(data["signature"]) if "signature" in data else None,
     )

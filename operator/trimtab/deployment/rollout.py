@@ -16,7 +16,7 @@ from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.stepping import advance
 from trimtab.deployment.steps import position
-from trimtab.deployment.turn import Turn, enter, give_up
+from trimtab.deployment.turn import Turn, enter, give_up, stay
 
 
 def begin(observed: DeploymentObserved, candidate: Side, now: datetime) -> Decision:
@@ -38,13 +38,21 @@ def follow(observed: DeploymentObserved, candidate: Side, now: datetime) -> Deci
     if action is not None and not actions.fits(action, observed.status):
         return _stale(turn, action)
     if action is not None and action.action == actions.ABORT:
-        return _acted(give_up(turn, Reason.ABORTED_BY_PERSON, _by(action)), action, now)
+        return _acted(give_up(turn, Reason.ABORTED_BY_PERSON, actions.author(action)), action, now)
     failed = _failed(turn)
     if failed is not None:
         return failed
-    if action is not None:
-        return _promote_step(turn, action)
-    return follow_alone(turn) if is_alone(turn) else advance(turn)
+    return _promote_step(turn, action) if action is not None else _go_on(turn)
+
+
+def _go_on(turn: Turn) -> Decision:
+    """The step goes on, unless people have frozen the rollout: then it stays in its step, at its weight."""
+    if not turn.observed.spec.rollout.freeze:
+        return follow_alone(turn) if is_alone(turn) else advance(turn)
+    if turn.observed.status.step is None:
+        turn = replace(turn, at=replace(turn.at, weight=0))
+    text = "rollout.freeze is set: no step begins until it is removed; a failure still aborts"
+    return stay(turn, Reason.FROZEN, text, phase="Paused")
 
 
 def _failed(turn: Turn) -> Decision | None:
@@ -57,14 +65,15 @@ def _failed(turn: Turn) -> Decision | None:
 
 
 def _promote_step(turn: Turn, action: actions.Action) -> Decision:
-    """A person ends the wait of this step. A weight that is being set is not skipped, unless stable is
-    down."""
+    """A person ends the wait of this step. A weight that is being set is not skipped, unless stable is down;
+    nor is a freeze."""
     alone = is_alone(turn)
-    if turn.at.step is None or (turn.at.step.weight is not None and not alone):
+    sets_weight = turn.at.step is None or (turn.at.step.weight is not None and not alone)
+    if turn.observed.spec.rollout.freeze or sets_weight:
         return _stale(turn, action)
     decision = promote_alone(turn) if alone else enter(turn, turn.at.index + 1)
     return _acted(decision, action, turn.now).note(
-        f"promote-{action.token}"[:64], Reason.PROMOTED_BY_PERSON, _by(action), turn.now
+        f"promote-{action.token}"[:64], Reason.PROMOTED_BY_PERSON, actions.author(action), turn.now
     )
 
 
@@ -75,14 +84,10 @@ def _acted(decision: Decision, action: actions.Action, now: datetime) -> Decisio
 
 def _stale(turn: Turn, action: actions.Action) -> Decision:
     """Refused once, and said so; the rollout goes on as if nothing had been asked."""
-    decision = _failed(turn) or (follow_alone(turn) if is_alone(turn) else advance(turn))
+    decision = _failed(turn) or _go_on(turn)
     refused = actions.record(action, done=False, now=turn.now)
     revision, step = actions.named(action)
     text = f"{action.action} names revision {revision} step {step}, which does not wait now"
     return replace(decision, status=decision.status.model_copy(update={"last_action": refused})).note(
         f"stale-{action.token}"[:64], Reason.STALE_ACTION, text, turn.now, warning=True
     )
-
-
-def _by(action: actions.Action) -> str:
-    return f"by {action.by} (unverified)" if action.by else "by somebody (unverified)"

@@ -6,6 +6,7 @@ from trimtab.deployment.children import Wanted, children_of, deletions_of, ready
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.roles import promoted
 from trimtab.deployment.steps import brief_pause, position
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
@@ -126,17 +127,8 @@ def _promotion(turn: Turn) -> Decision:
 def _promote(turn: Turn) -> Decision:
     """Roles swap, and the Service follows. Pods keep their labels and are not made again."""
     observed, candidate = turn.observed, turn.candidate
-    stable = candidate.model_copy(update={"since": turn.now})
-    status = observed.status.model_copy(
-        update={
-            "phase": "Progressing",
-            "stable": stable,
-            "candidate": None,
-            "step": None,
-            "weight": None,
-            "analysis": (),
-        }
-    )
+    limit = observed.spec.rollout.revision_history_limit
+    status = promoted(observed.status, candidate, limit, turn.now)
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
     want = wanted(observed, status, 0)
     return Decision(

@@ -75,7 +75,7 @@ class RolloutJudge:
         evidence = self._book.tick(
             observed.uid,
             running_step(observed),
-            frozen=seen.is_frozen,
+            frozen=seen.is_frozen or observed.spec.rollout.freeze,
             stable_is_down=not any(pod.ready for pod in pods["stable"]),
         )
         if round_ is not None:

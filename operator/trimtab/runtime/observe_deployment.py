@@ -10,12 +10,13 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.deployment.signature import read_signature
 from trimtab.model import names
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
-from trimtab.runtime.observe_workloads import records_of, service_of, workloads_of
+from trimtab.runtime.observe_workloads import budgets_of, records_of, service_of, workloads_of
 from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
@@ -49,6 +50,7 @@ class DeploymentReconciler:
             versions=tuple(_version(v) for v in self._cache.of_model(MODEL_VERSION, namespace, model)),
             records=records_of(self._cache, uid),
             workloads=workloads_of(self._cache, uid),
+            budgets=budgets_of(self._cache, uid),
             service=service_of(self._cache, uid),
             checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
             action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),
@@ -65,4 +67,5 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         repository=spec["artifact"]["repository"],
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
+        signature=read_signature(spec["signature"]),
     )

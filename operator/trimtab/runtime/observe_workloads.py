@@ -11,7 +11,15 @@ from trimtab.deployment.observed import PodObserved, PodTrouble, RevisionRecord,
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
 from trimtab.model.clock import parse_time
-from trimtab.model.kinds import CONTROLLER_REVISION, ENDPOINT_SLICE, POD, REPLICA_SET, SERVICE, WORKLOAD
+from trimtab.model.kinds import (
+    CONTROLLER_REVISION,
+    ENDPOINT_SLICE,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    REPLICA_SET,
+    SERVICE,
+    WORKLOAD,
+)
 from trimtab.model.names import LABEL_REVISION
 from trimtab.runtime.observe_pods import container_statuses, reported, waiting
 
@@ -22,6 +30,12 @@ def records_of(cache: Cache, uid: str) -> dict[str, RevisionRecord]:
     """What the ControllerRevisions of a Deployment have frozen, by revision."""
     records = map(parse_record, cache.owned_by(uid, CONTROLLER_REVISION))
     return {record.revision: record for record in records}
+
+
+def budgets_of(cache: Cache, uid: str) -> dict[str, Object]:
+    """The PodDisruptionBudgets of a Deployment, by revision."""
+    bodies = cache.owned_by(uid, POD_DISRUPTION_BUDGET)
+    return {body["metadata"]["labels"][LABEL_REVISION]: body for body in bodies}
 
 
 def service_of(cache: Cache, uid: str) -> Object | None:

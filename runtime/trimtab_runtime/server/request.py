@@ -73,6 +73,9 @@ class RequestReader:
     def read(self, body: Any) -> list[Column]:
         """One list per input, in the order of the signature and of equal length; None is a missing value.
 
+        A nullable input that is left out is missing in every row: who knows nothing of an input that a newer
+        version has gained goes on as before.
+
         Raises Refused with every field that is at fault, never with a value of the request.
         """
         tensors = body.get("inputs") if type(body) is dict else None
@@ -93,7 +96,9 @@ class RequestReader:
         if rows > self._max_rows:
             message = f"{rows} rows: at most {self._max_rows} are answered at once, send several requests"
             raise Refused.whole(REJECTED_SHAPE, message, self._max_rows)
-        return columns
+        if not rows:
+            raise Refused.whole(REJECTED_SHAPE, "inputs: hold no rows, send at least one input")
+        return [column or [None] * rows for column in columns]
 
     def _by_name(self, tensors: list[Any], problems: list[Problem]) -> dict[str, Any]:
         named: dict[str, Any] = {}
@@ -120,8 +125,10 @@ class RequestReader:
         self, name: str, reader: _InputReader, named: dict[str, Any], problems: list[Problem]
     ) -> Column:
         tensor = named.get(name)
+        if tensor is None and reader.nullable:
+            return []
         if tensor is None:
-            missing = f"input {name}: is missing, send one input per feature ({reader.expects})"
+            missing = f"input {name}: is missing, send it ({reader.expects})"
             problems.append(Problem(name, REJECTED_MISSING, missing))
             return []
         try:
@@ -150,7 +157,7 @@ class _InputReader:
     def __init__(self, tensor: Tensor) -> None:
         self._datatype = tensor.datatype
         self._datatypes, types, self._described = _ACCEPTED[tensor.datatype]
-        self._nullable = tensor.nullable
+        self.nullable = tensor.nullable
         self._types = types | {NoneType} if tensor.nullable else types
         self.expects = (
             f"{tensor.datatype}, shape [n] or [n,1]{', null where missing' if tensor.nullable else ''}"
@@ -188,7 +195,7 @@ class _InputReader:
         row = next(row for row, value in enumerate(data) if type(value) not in self._types)
         if data[row] is None:
             raise _Fault(REJECTED_MISSING, f"row {row} is null and the input is not nullable, send a value")
-        null = ", or null where missing" if self._nullable else ""
+        null = ", or null where missing" if self.nullable else ""
         raise _Fault(REJECTED_TYPE, f"row {row} is not {self._described}{null}")
 
 

@@ -20,7 +20,9 @@ from trimtab.deployment.observed import (
 from trimtab.deployment.revision import freeze, parse_record, revision_of
 from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.model import names
+from trimtab_runtime.contract.signature import Signature, Tensor
 
+SIGNATURE = Signature((Tensor("temp", "FP64", True), Tensor("hour", "INT64")), (Tensor("late", "FP64"),))
 BYTES = {number: digest(str(number)) for number in range(1, 6)}
 
 
@@ -45,6 +47,7 @@ def version(number: int, phase: str = "Approved", **parts: Any) -> VersionObserv
         "repository": "churn/models",
         "image": "registry.example/churn@" + digest("f"),
         "profile_digest": digest("8"),
+        "signature": SIGNATURE,
     }
     return VersionObserved(**(known | parts))
 
@@ -76,8 +79,9 @@ def side(number: int, of: DeploymentSpec | None = None) -> Side:
 
 
 def record(number: int, of: DeploymentSpec | None = None) -> RevisionRecord:
-    seen = observed(of=of)
-    return parse_record(freeze(seen, version(number), revision(number, of)).body)
+    body = freeze(observed(of=of), version(number), revision(number, of)).body
+    meta = {**body["metadata"], "uid": f"record-of-{number}", "resourceVersion": "5"}
+    return parse_record({**body, "metadata": meta})
 
 
 def records(*numbers: int) -> dict[str, RevisionRecord]:

@@ -32,7 +32,7 @@ from trimtab.deployment.stepping import running_step
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
-from trimtab.model.kinds import CONFIG_MAP, SERVICE, WORKLOAD
+from trimtab.model.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Create, Delete, Plan, Scale
 
 
@@ -73,6 +73,7 @@ class World:
         self.workloads: dict[str, Workload] = {}
         self.service: dict[str, Any] | None = None
         self.checkpoint: dict[str, Any] | None = None
+        self.budgets: dict[str, dict[str, Any]] = {}
         self.endpoints: set[str] = set()
         self.verdicts: tuple[MetricVerdict, ...] = ()
         self.metrics_problem = ""
@@ -97,6 +98,7 @@ class World:
             versions=self.versions,
             records=dict(self.records),
             workloads={revision: self._observe(w) for revision, w in self.workloads.items()},
+            budgets=dict(self.budgets),
             service=self.service,
             checkpoint=self.checkpoint,
             verdicts=self.verdicts if status.candidate else (),
@@ -150,6 +152,9 @@ class World:
                 self._apply_workload(write)
             case Apply(kind=kind) if kind is SERVICE:
                 self._apply_service(write)
+            case Apply(kind=kind) if kind is POD_DISRUPTION_BUDGET:
+                revision = write.body["metadata"]["labels"][names.LABEL_REVISION]
+                self.budgets[revision] = self._stored(write, self.budgets.get(revision))
             case Apply(kind=kind) if kind is CONFIG_MAP:
                 self.checkpoint = self._stored(write, self.checkpoint)
             case Create():
@@ -157,6 +162,10 @@ class World:
                 self.records.setdefault(record.revision, record)
             case Scale():
                 self._scale(write)
+            case Delete(kind=kind) if kind is POD_DISRUPTION_BUDGET:
+                self.budgets = {r: b for r, b in self.budgets.items() if b["metadata"]["name"] != write.name}
+            case Delete(kind=kind) if kind is CONTROLLER_REVISION:
+                self.records = {r: kept for r, kept in self.records.items() if not write.name.endswith(r)}
             case Delete():
                 self._delete(write)
             case Mapping():
@@ -282,7 +291,8 @@ class World:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         status = self.typed
-        if status.candidate is not None and status.step is not None and not self.observe().is_frozen:
+        stands = self.observe().is_frozen or self.spec.rollout.freeze
+        if status.candidate is not None and status.step is not None and not stands:
             key = step_key(turn_name(status.candidate), running_step(self.observe()))
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
@@ -314,13 +324,14 @@ def _assert_forward(before: DeploymentStatus, after: DeploymentStatus) -> None:
     assert len(kept) == len(after.history)
     if len(after.history) < 50:
         assert {entry.id for entry in before.history} <= kept, "history is forgotten"
-    failed = {entry.revision for entry in before.quarantine}
+    failed = {entry.revision for entry in before.quarantine} & {entry.revision for entry in after.quarantine}
     if after.candidate is not None and after.candidate != before.candidate:
         assert after.candidate.revision not in failed, "the same bytes are tried again"
     if after.stable != before.stable:
         assert after.stable is not None, "what serves loses its role"
-        assert before.candidate is not None
-        assert after.stable.revision == before.candidate.revision
+        role = before.last_good if before.rollback else before.candidate
+        assert role is not None
+        assert after.stable.revision == role.revision
     same_turn = before.candidate is not None and before.candidate == after.candidate
     if same_turn and before.step is not None and after.step is not None:
         assert after.step.index >= before.step.index, "steps go backwards"

@@ -26,6 +26,7 @@ STEPS: list[dict[str, Any]] = [
 ]
 VERSIONS = tuple(samples.version(number) for number in (1, 2, 3))
 SECONDS = st.sampled_from([0, 15])
+INPUTS = ["version 1", "version 2", "version 3", "more pods", "other pods", "metrics", "freeze"]
 PASS = MetricVerdict("errors", Verdict.PASS, True)
 
 
@@ -45,6 +46,26 @@ def serving_one(steps: list[dict[str, Any]], replicas: int = 4) -> World:
 
 def to_version(world: World, number: int) -> None:
     world.change_spec(model={"name": "churn", "version": number})
+
+
+def freeze(world: World, frozen: bool) -> None:
+    world.change_spec(rollout={**world.spec.rollout.to_wire(), "freeze": frozen})
+
+
+def rollback(world: World) -> None:
+    status = world.status
+    asked = {"revision": status["stable"]["revision"], "to": status["lastGood"]["revision"], "by": "ann"}
+    token = f"rollback-{world.now.timestamp()}"
+    world.action = json.dumps({"action": "rollback", "token": token, **asked})
+
+
+def work(world: World, passes: int = 12) -> None:
+    """What a rollout that waits for a person never stops to do: it saves its evidence."""
+    for _ in range(passes):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        world.pass_time(10)
 
 
 class DeploymentMachine(RuleBasedStateMachine):
@@ -72,7 +93,7 @@ class DeploymentMachine(RuleBasedStateMachine):
     def judge(self, verdict: Verdict, aborts: bool) -> None:
         self.world.verdicts = (MetricVerdict("errors", verdict, aborts, message=str(verdict)),)
 
-    @rule(what=st.sampled_from(["version 1", "version 2", "version 3", "more pods", "other pods", "metrics"]))
+    @rule(what=st.sampled_from(INPUTS))
     def inputs_change(self, what: str) -> None:
         world = self.world
         match what.split():
@@ -80,6 +101,8 @@ class DeploymentMachine(RuleBasedStateMachine):
                 to_version(world, int(number))
             case ["more", _]:
                 world.change_spec(serving={**world.spec.serving.to_wire(), "replicas": 5})
+            case ["freeze"]:
+                freeze(world, not world.spec.rollout.freeze)
             case ["other", _]:
                 env = [{"name": "GENERATION", "value": str(world.generation)}]
                 world.change_spec(serving={**world.spec.serving.to_wire(), "env": env})
@@ -94,6 +117,19 @@ class DeploymentMachine(RuleBasedStateMachine):
         revision = status.get("candidate", {}).get("revision", "")
         token = f"{action}-{self.world.now.timestamp()}"
         self.world.action = json.dumps({"action": action, "revision": revision, "step": step, "token": token})
+
+    @precondition(lambda self: self.world.status.get("quarantine"))
+    @rule(pick=st.integers(0, 3), known=st.booleans())
+    def somebody_retries(self, pick: int, known: bool) -> None:
+        entries = self.world.status["quarantine"]
+        revision = entries[pick % len(entries)]["revision"] if known else "0" * 8
+        token = f"retry-{self.world.now.timestamp()}"
+        self.world.action = json.dumps({"action": "retry", "revision": revision, "token": token})
+
+    @precondition(lambda self: self.world.status.get("lastGood"))
+    @rule()
+    def somebody_rolls_back(self) -> None:
+        rollback(self.world)
 
     @rule(what=st.sampled_from(["service", "workload"]), pick=st.integers(0, 9))
     def somebody_deletes(self, what: str, pick: int) -> None:
@@ -110,6 +146,7 @@ class DeploymentMachine(RuleBasedStateMachine):
             return
         world = self.world
         world.verdicts, world.metrics_problem, world.action = (PASS,), "", ""
+        freeze(world, False)
         world.settle()
         assert_storable("Deployment", world.status)
         status = world.status
@@ -117,7 +154,12 @@ class DeploymentMachine(RuleBasedStateMachine):
         assert world.selected(world.service) == {stable}
         assert len(world.endpoints) == world.spec.serving.replicas
         assert list(world.workloads) == [stable], "what has no role is gone"
-        assert not {"candidate", "abort", "step", "weight"} & status.keys()
+        assert list(world.budgets) == [stable]
+        known = [status[key]["revision"] for key in ("stable", "lastGood") if key in status]
+        known += [side["revision"] for side in status.get("olderGood", ())]
+        assert set(world.records) <= set(known), "records of what failed, or served too long ago, are gone"
+        assert len(known) == len(set(known)) <= 4
+        assert not {"candidate", "abort", "rollback", "step", "weight"} & status.keys()
         wanted = samples.revision(world.spec.model.version or 0, world.spec)
         assert status["phase"] == ("Ready" if stable == wanted else "Aborted")
 
@@ -142,6 +184,54 @@ def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:
     assert [w for i, w in enumerate(weights) if i == 0 or weights[i - 1] != w] == [0, 20, 50, 80, 90, 0]
     assert world.status["stable"]["modelVersion"] == "churn-v2"
     assert world.status["phase"] == "Ready"
+
+
+def test_a_frozen_rollout_keeps_its_weight_and_may_still_be_aborted() -> None:
+    world = serving_one(STEPS, 4)
+    to_version(world, 2)
+    world.verdicts = (MetricVerdict("errors", Verdict.INCONCLUSIVE, True),)
+    work(world)
+    freeze(world, True)
+    world.verdicts = (PASS,)
+    work(world)
+    assert (world.status["phase"], world.status["step"]["index"]) == ("Paused", 1)
+    assert len(world.endpoints) == 5, "the pods of weight 20, behind the Service"
+    to_version(world, 3)
+    work(world)
+    assert world.status["candidate"]["modelVersion"] == "churn-v2", "nothing new begins"
+    world.verdicts = (MetricVerdict("errors", Verdict.FAIL, True, message="9 of 10"),)
+    world.settle()
+    assert world.selected(world.service) == {samples.revision(1, world.spec)}
+    assert [q["modelVersion"] for q in world.status["quarantine"]] == ["churn-v2"]
+    assert "candidate" not in world.status
+    world.verdicts = (PASS,)
+    freeze(world, False)
+    world.settle()
+    assert world.status["stable"]["modelVersion"] == "churn-v3"
+
+
+def test_a_first_version_is_not_held_by_a_freeze() -> None:
+    world = World(spec(STEPS), VERSIONS)
+    freeze(world, True)
+    world.settle()
+    assert world.status["phase"] == "Ready"
+
+
+def test_what_failed_is_tried_again_when_somebody_lifts_the_quarantine() -> None:
+    world = serving_one(STEPS, 4)
+    to_version(world, 2)
+    world.verdicts = (MetricVerdict("errors", Verdict.FAIL, True, message="9 of 10"),)
+    world.settle()
+    assert world.status["phase"] == "Aborted"
+    world.verdicts = (PASS,)
+    failed = world.status["quarantine"][0]["revision"]
+    world.action = json.dumps({"action": "retry", "revision": failed, "token": "r", "by": "ann"})
+    world.settle()
+    assert world.status["stable"]["revision"] == failed
+    assert "quarantine" not in world.status
+    lifted = [entry for entry in world.status["history"] if entry["reason"] == "QuarantineLifted"]
+    assert len(lifted) == 1, "a token is carried out once"
+    assert world.status["lastAction"]["outcome"] == "Done"
 
 
 def test_a_failed_verdict_sends_traffic_back_in_the_same_pass() -> None:

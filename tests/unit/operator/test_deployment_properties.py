@@ -16,7 +16,7 @@ from tests.unit.operator.samples import NOW
 from tests.unit.operator.schema_limits import assert_storable
 
 from trimtab.apis.v1alpha1.deployment import DeploymentSpec
-from trimtab.apis.v1alpha1.deployment_status import Abort, DeploymentStatus, Quarantine, StepStatus
+from trimtab.apis.v1alpha1.deployment_status import Abort, DeploymentStatus, Quarantine, Rollback, StepStatus
 from trimtab.apis.v1alpha1.rollout import Step
 from trimtab.deployment import actions
 from trimtab.deployment.analysis import MetricVerdict, Verdict
@@ -25,11 +25,12 @@ from trimtab.deployment.decide import decide
 from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.observed import DeploymentObserved, PodTrouble, WorkloadObserved
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.roles import recorded
 from trimtab.deployment.steps import position, step_key
 from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.deployment.traffic.replica_ratio import Pair, is_reachable, pair, smallest_replicas
 from trimtab.deployment.turn import turn_name
-from trimtab.model.kinds import SERVICE
+from trimtab.model.kinds import CONTROLLER_REVISION, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Delete, Plan, Scale
 
 STEPS = [{"weight": 20}, {"analyze": {}}, {"pause": {}}, {"pause": {"for": "20s"}}, {"weight": 80}]
@@ -57,6 +58,13 @@ def statuses(draw: st.DrawFn) -> DeploymentStatus:
         "candidate": samples.side(candidate) if candidate else None,
         "quarantine": tuple(_quarantined(n) for n in draw(st.lists(st.sampled_from([2, 3]), unique=True))),
     }
+    last = draw(NUMBERS)
+    if stable and last and last not in (stable, candidate):
+        update["last_good"] = samples.side(last)
+        if not candidate and draw(st.booleans()):
+            update["rollback"] = Rollback(
+                revision=samples.revision(stable), to=samples.revision(last), reason="PodHealth", at=NOW
+            )
     if stable and candidate and draw(st.booleans()):
         index = draw(st.integers(0, 7))
         update["step"] = StepStatus(index=index, started_at=NOW, held=draw(st.booleans()))
@@ -103,7 +111,13 @@ VERDICT = st.builds(
 )
 ACTION = st.builds(
     lambda action, number, step: json.dumps(
-        {"action": action, "revision": samples.revision(number), "step": step, "token": f"{action}{step}"}
+        {
+            "action": action,
+            "revision": samples.revision(number),
+            "to": samples.revision(step % 3 + 1),
+            "step": step,
+            "token": f"{action}{step}",
+        }
     ),
     st.sampled_from(actions.ACTIONS),
     st.sampled_from([1, 2, 3]),
@@ -153,11 +167,15 @@ def test_any_record_gets_a_plan_that_can_be_carried_out(observed: DeploymentObse
 
 
 def _assert_safe(plan: Plan, observed: DeploymentObserved) -> None:
+    status = observed.status if plan.status is None else DeploymentStatus.model_validate(plan.status)
     for write in [*plan.children, *plan.deletions]:
         match write:
             case Scale(known=known, replicas=0):
                 assert not _of(observed, known["metadata"]["name"]).serving_pods
-            case Delete(name=name, foreground=foreground):
+            case Delete(kind=kind, name=name) if kind is CONTROLLER_REVISION:
+                assert all(w.body["metadata"]["name"] != name for w in observed.workloads.values())
+                assert not any(name.endswith(revision) for revision in recorded(status))
+            case Delete(kind=kind, name=name, foreground=foreground) if kind is WORKLOAD:
                 assert not _of(observed, name).serving_pods
                 assert foreground
             case Apply(kind=kind, body=body) if kind is SERVICE and observed.service is not None:

@@ -19,7 +19,9 @@ from trimtab.apis.v1alpha1.meta import (
     Time,
 )
 
-DeploymentPhase = Literal["Pending", "Progressing", "Paused", "Aborting", "Aborted", "Ready", "Stalled"]
+DeploymentPhase = Literal[
+    "Pending", "Progressing", "Paused", "Aborting", "Aborted", "RollingBack", "Ready", "Stalled"
+]
 Revision = Annotated[str, StringConstraints(pattern="^[a-f0-9]{8}$", max_length=8)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -95,6 +97,22 @@ class Abort(StatusModel):
     """Why, with the numbers that decided it."""
 
 
+class Rollback(StatusModel):
+    """A decision that stands until it is carried out: all traffic goes back to the revision that served
+    before."""
+
+    revision: Revision
+    """The stable revision that is left."""
+    to: Revision
+    """The revision that takes over: that of `lastGood`."""
+    reason: Reason
+    """Why, as one word."""
+    message: Message = ""
+    """Why, with the numbers that decided it."""
+    at: Time
+    """When it was decided."""
+
+
 class Quarantine(StatusModel):
     """A revision that failed. It is not tried again, under whatever name."""
 
@@ -116,7 +134,7 @@ class DeploymentStatus(StatusModel):
     """Who serves, who is to take over, and why."""
 
     phase: DeploymentPhase | None = None
-    """Pending, Progressing, Paused, Aborting, Aborted, Ready or Stalled."""
+    """Pending, Progressing, Paused, Aborting, Aborted, RollingBack, Ready or Stalled."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The metadata.generation this status is about."""
     conditions: Conditions = ()
@@ -126,6 +144,11 @@ class DeploymentStatus(StatusModel):
     """The revision that serves."""
     candidate: Side | None = None
     """The revision that is to take over."""
+    last_good: Side | None = None
+    """The revision that served before stable: what `trimtab rollback` goes back to."""
+    older_good: Annotated[tuple[Side, ...], Field(max_length=9), list_map("revision")] = ()
+    """Revisions that served before `lastGood`, newest first; with it, `rollout.revisionHistoryLimit` of
+    them."""
     replicas: Annotated[int, Field(ge=0)] = 0
     """How many pods of the stable revision are ready."""
     step: StepStatus | None = None
@@ -136,6 +159,8 @@ class DeploymentStatus(StatusModel):
     """The verdicts on the candidate."""
     abort: Abort | None = None
     """Present while a candidate is being given up."""
+    rollback: Rollback | None = None
+    """Present while stable is being left for `lastGood`."""
     quarantine: Annotated[tuple[Quarantine, ...], Field(max_length=20), list_map("revision")] = ()
     """Revisions that failed."""
     last_action: ActionStatus | None = None

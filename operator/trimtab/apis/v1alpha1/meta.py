@@ -209,7 +209,7 @@ class ActionStatus(StatusModel):
     token: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     """The action's token: the same token is carried out once."""
     action: Annotated[str, StringConstraints(max_length=32)]
-    """promote, abort or approve."""
+    """promote, abort, retry, rollback or approve."""
     by: Annotated[str, StringConstraints(max_length=256)] = ""
     """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
     outcome: Literal["Done", "StaleAction"]

@@ -67,9 +67,20 @@ class Rollout(SpecModel):
     """What follows when no pod of stable has been ready for 15 s and the candidate answers. Hold: it waits
     for a person, or for stable, and no deadline counts. Promote: it takes all traffic without the steps that
     are left, unless its own error or latency metrics are beyond their limits."""
+    signature_change: Literal["Refuse", "Allow"] = "Refuse"
+    """Refuse: a version that does not take every request that stable takes is no candidate (each input of
+    stable with its datatype, further ones only if nullable, the same outputs). Allow: clients are ready."""
+    freeze: bool = False
+    """true: no candidate starts, no step begins and time stands still, until it is removed. A candidate on
+    its way keeps its weight and is still judged: a failure, and `trimtab abort`, give traffic back to
+    stable."""
     progress_deadline: Deadline = "10m"
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
-    time: an outage of the operator or of the metrics does not count."""
+    time: an outage of the operator or of the metrics does not count. Also how long a rollback may wait for
+    pods before it says that it is blocked."""
+    revision_history_limit: Annotated[int, Field(ge=1, le=10)] = 3
+    """How many revisions that served before are kept as records, so that a rollback can make their pods
+    again."""
 
     @property
     def deciding_metrics(self) -> tuple[Metric, ...]:

@@ -24,7 +24,15 @@ def serving(observed: DeploymentObserved, side: Side | None) -> int:
     return workload.serving_pods if workload else 0
 
 
+def beside(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Side | None, int]:
+    """The side that has pods but no traffic, and how many: what a rollback is about to go back to."""
+    if status.rollback is not None:
+        return status.last_good, observed.spec.serving.replicas
+    return None, 0
+
+
 def retired(observed: DeploymentObserved, status: DeploymentStatus) -> list[WorkloadObserved]:
     """Workloads of ours without a role."""
-    kept = {side.revision for side in (status.stable, status.candidate) if side is not None}
+    waiting, _ = beside(observed, status)
+    kept = {side.revision for side in (status.stable, status.candidate, waiting) if side is not None}
     return [workload for revision, workload in sorted(observed.workloads.items()) if revision not in kept]

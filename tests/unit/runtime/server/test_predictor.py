@@ -151,10 +151,10 @@ async def test_an_answer_carries_scores_and_tokens_and_is_counted() -> None:
 
 async def test_refused_rows_are_counted_by_field() -> None:
     counted = counters()
-    body = request(hour=tensor("hour", "INT64", ["x"]), temp=None)
+    body = request(hour=tensor("hour", "INT64", ["x"]), carrier=None)
     with pytest.raises(Refused):
         await predictor(Scores(0.1), counted).answer(body, LIVE)
-    assert counts(counted).rejected_rows() == {("hour", "type"): 1, ("temp", "missing"): 1}
+    assert counts(counted).rejected_rows() == {("hour", "type"): 1, ("carrier", "missing"): 1}
     assert counts(counted).rows() == 0
 
 

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.runtime.server.samples import INPUTS, SIGNATURE, request, tensor
 
+from trimtab_runtime.contract.signature import Signature, Tensor
 from trimtab_runtime.server.request import Refused, RequestReader
 
 READER = RequestReader(SIGNATURE, max_rows=4)
+REQUIRED = (("hour", "INT64", 6), ("carrier", "BYTES", "UA"))
 
 
 def test_reads_columns_in_the_order_of_the_signature() -> None:
@@ -38,7 +40,7 @@ def test_accepts(why: str, given: dict[str, Any], column: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("why", "changes", "field", "reason", "remedy"),
     [
-        ("an input is missing", {"temp": None}, "temp", "missing", "send one input per feature (FP64"),
+        ("an input is missing", {"hour": None}, "hour", "missing", "is missing, send it (INT64"),
         ("null, not nullable", {"hour": tensor("hour", "INT64", [None])}, "hour", "missing", "send a value"),
         ("an unknown input", {"x": tensor("tmp", "FP64", [1])}, "__other__", "unknown", "remove it (it has"),
         (
@@ -110,6 +112,22 @@ def test_refuses_an_unknown_output_and_too_many_rows() -> None:
     assert refused.value.rows == 4
 
 
+def test_a_nullable_input_that_is_left_out_is_missing_in_every_row() -> None:
+    two = {name: tensor(name, datatype, [value] * 2) for name, datatype, value in REQUIRED}
+    assert READER.read(request(temp=None, weekend=None, **two)) == [
+        [None] * 2,
+        [6, 6],
+        ["UA", "UA"],
+        [None] * 2,
+    ]
+
+
+def test_a_request_without_rows_is_refused_also_where_every_input_is_nullable() -> None:
+    reader = RequestReader(Signature((Tensor("temp", "FP64", nullable=True),), SIGNATURE.outputs), max_rows=4)
+    with pytest.raises(Refused, match="hold no rows"):
+        reader.read({"inputs": []})
+
+
 def test_a_flood_of_inputs_is_one_problem() -> None:
     with pytest.raises(Refused, match="too many") as refused:
         READER.read({"inputs": [{}] * 10_000})
@@ -118,8 +136,8 @@ def test_a_flood_of_inputs_is_one_problem() -> None:
 
 def test_names_every_field_at_fault_at_once() -> None:
     with pytest.raises(Refused) as refused:
-        READER.read({"inputs": [tensor("hour", "INT64", [None])]})
-    assert {problem.field for problem in refused.value.problems} == set(INPUTS)
+        READER.read({"inputs": [tensor("hour", "INT64", [None]), tensor("temp", "FP64", [1.0])]})
+    assert {problem.field for problem in refused.value.problems} == {"hour", "carrier"}
 
 
 _json = st.recursive(
