@@ -10,6 +10,7 @@ import socket
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -132,6 +133,9 @@ class Operator:
             metrics=self._metrics,
             changed=events.changed,
         )
+        watch_client = await Client.connect(
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request, connections=0
+        )
         synced = asyncio.Event()
         stop = asyncio.Event()
         watching = asyncio.create_task(self._watch(events, stop))
@@ -139,7 +143,7 @@ class Operator:
             watching,
             asyncio.create_task(sweep.run(synced)),
             asyncio.create_task(territory.run()),
-            asyncio.create_task(self._watch_children(sweep, events, synced)),
+            *self._child_watches(watch_client, sweep, events, synced),
             asyncio.create_task(watch.run()),
             asyncio.create_task(queries.run()),
             *(
@@ -149,32 +153,31 @@ class Operator:
         ]
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
+        await watch_client.close()
         await scraper.close()
         await prometheus.close()
 
-    async def _watch_children(self, sweep: Sweep, events: handlers.Events, synced: asyncio.Event) -> None:
-        """For ever; each begins where the first sweep has looked."""
-        await synced.wait()
-        client = await Client.connect(
-            timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request, connections=0
-        )
-        try:
-            await asyncio.gather(
-                *(
-                    ChildWatch(
-                        client,
-                        watched,
-                        scope,
-                        list_again=partial(sweep.sweep_kind, watched, scope),
-                        observed=events.observed,
-                    ).run(sweep.versions[watched.kind.id, scope])
-                    for watched in WATCHED
-                    if watched.is_child
-                    for scope in self._configuration.scopes
+    def _child_watches(
+        self, client: Client, sweep: Sweep, events: handlers.Events, synced: asyncio.Event
+    ) -> Iterator[asyncio.Task[None]]:
+        """One task each, begun with the others: kopf cancels what is begun while it runs."""
+        for watched in WATCHED:
+            for scope in self._configuration.scopes if watched.is_child else ():
+                watch = ChildWatch(
+                    client,
+                    watched,
+                    scope,
+                    list_again=partial(sweep.sweep_kind, watched, scope),
+                    observed=events.observed,
                 )
-            )
-        finally:
-            await client.close()
+                yield asyncio.create_task(self._watch_child(watch, sweep, (watched.kind.id, scope), synced))
+
+    async def _watch_child(
+        self, watch: ChildWatch, sweep: Sweep, place: tuple[str, str | None], synced: asyncio.Event
+    ) -> None:
+        """It begins where the first sweep has looked."""
+        await synced.wait()
+        await watch.run(sweep.versions[place])
 
     def _territory(self, client: Client, events: handlers.Events) -> Territory:
         configuration = self._configuration
