@@ -112,7 +112,7 @@ class Deployments:
             "revision": revision or status["candidate"]["revision"],
             "step": status["step"]["index"] if step is None else step,
             "token": token,
-            "by": "ann",
+            "by": "kubernetes-admin",
         }
         text = json.dumps(asked)
         self.api.patch(DEPLOYMENT, NAME, {"metadata": {"annotations": {"trimtab.dev/action": text}}})
