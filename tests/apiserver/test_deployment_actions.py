@@ -39,7 +39,7 @@ def test_it_waits_for_a_person_and_goes_on(waiting: Deployments) -> None:
     waiting.act("promote", "p-1")
     second = waiting.at_step(3)
     assert second["status"]["lastAction"]["outcome"] == "Done"
-    assert second["status"]["lastAction"]["by"] == "unverified: ann"
+    assert second["status"]["lastAction"]["by"] == "unverified: kubernetes-admin"
     assert "PromotedByPerson" in reasons(second)
     waiting.act("promote", "p-2")
     waiting.ready("flights-v2")

@@ -98,9 +98,14 @@ def test_one_role_per_watched_namespace_and_none_across(tmp_path: Path) -> None:
     assert configuration(objects, tmp_path).namespaces == ("ml", "risk")
     assert not of_kind(objects, "ClusterRole") and not of_kind(objects, "ClusterRoleBinding")
     where = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "Role")}
-    assert where == {("ml", "trimtab"), ("risk", "trimtab"), ("trimtab-system", "trimtab-election")}
+    approvers = {("ml", "trimtab-approver"), ("risk", "trimtab-approver")}
+    assert where == approvers | {
+        ("ml", "trimtab"),
+        ("risk", "trimtab"),
+        ("trimtab-system", "trimtab-election"),
+    }
     for binding in of_kind(objects, "RoleBinding"):
-        assert (binding["metadata"]["namespace"], binding["roleRef"]["name"]) in where
+        assert (binding["metadata"]["namespace"], binding["roleRef"]["name"]) in where - approvers
         (subject,) = binding["subjects"]
         assert (subject["kind"], subject["name"], subject["namespace"]) == (
             "ServiceAccount",
@@ -114,7 +119,8 @@ def test_across_namespaces_only_when_asked_for(tmp_path: Path) -> None:
     config = configuration(objects, tmp_path)
     assert (config.cluster_wide, config.namespaces, config.scopes) == (True, (), (None,))
     assert (config.lease_namespace, config.lease_name) == ("trimtab-system", "other-trimtab-cluster")
-    (role,) = of_kind(objects, "ClusterRole")
+    role, approver = sorted(of_kind(objects, "ClusterRole"), key=lambda o: str(o["metadata"]["name"]))
+    assert approver["metadata"]["name"] == "trimtab-system-other-trimtab-approver"
     (binding,) = of_kind(objects, "ClusterRoleBinding")
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "trimtab-system-other-trimtab"
     assert [subject["namespace"] for subject in binding["subjects"]] == ["trimtab-system"]
@@ -123,6 +129,37 @@ def test_across_namespaces_only_when_asked_for(tmp_path: Path) -> None:
     assert role["rules"] == in_a_namespace["rules"]
     assert (leases["verbs"], leases["resourceNames"]) == (["list"], ["trimtab"])
     assert [o["metadata"]["name"] for o in of_kind(objects, "Role")] == ["other-trimtab-election"]
+
+
+@pytest.mark.parametrize(
+    ("option", "selected"),
+    [
+        ("replicas=1", {"matchLabels": {"kubernetes.io/metadata.name": "trimtab-system"}}),
+        (
+            "namespaces={ml,risk}",
+            {
+                "matchExpressions": [
+                    {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["ml", "risk"]}
+                ]
+            },
+        ),
+        ("clusterWide=true", None),
+    ],
+)
+def test_the_policy_of_actions_holds_where_the_operator_watches(option: str, selected: Object | None) -> None:
+    objects = render("--set", option)
+    (policy,) = of_kind(objects, "ValidatingAdmissionPolicy")
+    (binding,) = of_kind(objects, "ValidatingAdmissionPolicyBinding")
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"] == "trimtab-system-trimtab-actions"
+    assert binding["spec"]["validationActions"] == ["Deny"]
+    assert binding["spec"].get("matchResources", {}).get("namespaceSelector") == selected
+    assert policy["spec"]["failurePolicy"] == "Fail"
+
+
+def test_without_the_policy_of_actions_nothing_lies_outside_of_namespaces() -> None:
+    objects = render("--set", "actionPolicy.enabled=false,crds.install=false")
+    assert all("namespace" in obj["metadata"] for obj in objects)
+    assert {role["metadata"]["name"] for role in of_kind(objects, "Role")} == {"trimtab", "trimtab-election"}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +278,8 @@ def test_crds_stay_and_can_be_left_out() -> None:
         ("tolerations[0].efect=NoExecute", "efect"),
         ("crds.instal=false", "instal"),
         ("crds.install=no", "/crds/install"),
+        ("actionPolicy.enabled=no", "/actionPolicy/enabled"),
+        ("actionPolicy.enable=false", "enable"),
     ],
 )
 def test_wrong_values_are_refused_by_name(option: str, named: str) -> None:

@@ -80,7 +80,8 @@ def test_from_namespaced_to_the_whole_cluster_and_back(release: Release) -> None
             {"ClusterRole", "ClusterRoleBinding"} if cluster_wide else set()
         )
         rules.append({o["metadata"]["name"] for o in release.get("role")["items"]})
-    assert rules == [{"trimtab", "trimtab-election"}, {"trimtab-election"}, {"trimtab", "trimtab-election"}]
+    namespaced = {"trimtab", "trimtab-approver", "trimtab-election"}
+    assert rules == [namespaced, {"trimtab-election"}, namespaced]
 
 
 def test_the_same_upgrade_again_changes_nothing(release: Release) -> None:
@@ -100,6 +101,7 @@ def test_an_uninstall_leaves_nothing_but_the_definitions(plane: ControlPlane) ->
     release.uninstall()
     left = {item["metadata"]["name"] for item in release.get(KINDS)["items"]}
     assert left == {"default", "kube-root-ca.crt"}
+    assert plane.kubectl.get("validatingadmissionpolicy,validatingadmissionpolicybinding")["items"] == []
     assert plane.kubectl("get", "crd", "-o", "name") == listed, "with them every object would go"
 
 

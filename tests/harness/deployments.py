@@ -112,7 +112,7 @@ class Deployments:
     ) -> None:
         """The annotation that `trimtab promote`, `abort` and, with ``to``, `rollback` write."""
         status = self.get()["status"]
-        asked: Object = {"action": action, "token": token, "by": "ann"}
+        asked: Object = {"action": action, "token": token, "by": "kubernetes-admin"}
         if to:
             asked |= {"revision": revision, "to": to}
         else:

@@ -118,7 +118,9 @@ class Monitors:
 
     def approve(self, decision: str, token: str) -> None:
         """The annotation that `trimtab approve` writes."""
-        text = json.dumps({"action": "approve", "decision": decision, "token": token, "by": "ann"})
+        text = json.dumps(
+            {"action": "approve", "decision": decision, "token": token, "by": "kubernetes-admin"}
+        )
         self.api.patch(DRIFT_MONITOR, NAME, {"metadata": {"annotations": {"trimtab.dev/action": text}}})
 
     def retrains(self) -> list[Object]:

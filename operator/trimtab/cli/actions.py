@@ -31,7 +31,8 @@ def act(action: str, namespace: str, name: str) -> str:
 def annotation(action: str, status: Status, by: str, token: str) -> str:
     """The annotation's text for what ``status`` shows. Raises NothingToDo."""
     _, about = VERBS[action]
-    return json.dumps({"action": action, **about(status), "token": token, "by": by})
+    asked = {"action": action, **about(status), "token": token, "by": by}
+    return json.dumps(asked, ensure_ascii=False)  # the policy of actions reads no escapes
 
 
 def _candidate(status: Status) -> dict[str, Any]:

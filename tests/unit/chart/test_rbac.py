@@ -8,8 +8,10 @@ from tests.cluster.helm import CHART
 
 from trimtab.apis import crd
 from trimtab.cli import chart_files, generated
+from trimtab.cli.actions import VERBS
 from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
 from trimtab.runtime import rbac
+from trimtab.runtime.admission import ACTIONS, approver
 from trimtab.runtime.rbac import (
     ACROSS_NAMESPACES,
     IN_LEASE_NAMESPACE,
@@ -82,3 +84,10 @@ def test_only_the_own_lease_may_be_changed() -> None:
     creates, changes = _rules(rbac.chart_files("the-lease")["rules-lease.yaml"])
     assert creates["verbs"] == ["create"]
     assert changes["resourceNames"] == ["the-lease"]
+
+
+def test_every_command_of_people_is_known_to_the_policy() -> None:
+    """Else the API server refuses what the command writes."""
+    for action, (kind, _) in VERBS.items():
+        assert action in ACTIONS[kind]
+        assert action in next(grant.verbs for grant in approver() if grant.kind == kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from tests.unit.docs.pages import CLONE, code, marked_tables, prose, written_pages
 
 from trimtab.apis import crd
+from trimtab.runtime import admission
 from trimtab.runtime.metrics import Metrics
-from trimtab.runtime.rbac import IN_WATCHED_NAMESPACES
+from trimtab.runtime.rbac import IN_WATCHED_NAMESPACES, Grant
 from trimtab.runtime.settings import OperatorConfiguration
 
 SUFFIXES = {"counter": "_total"}
@@ -92,10 +93,13 @@ def chart_values(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
-def test_rights_are_the_table_of_the_code() -> None:
-    documented = {code(row[0]): row[1] for row in rows("rights", "IN_WATCHED_NAMESPACES")}
-    granted = {grant.full_resource: ", ".join(grant.verbs) for grant in IN_WATCHED_NAMESPACES}
-    assert documented == granted
+@pytest.mark.parametrize(
+    ("table", "grants"),
+    [("IN_WATCHED_NAMESPACES", IN_WATCHED_NAMESPACES), ("approver", admission.approver())],
+)
+def test_rights_are_the_table_of_the_code(table: str, grants: Iterable[Grant]) -> None:
+    documented = {code(row[0]): row[1] for row in rows("rights", table)}
+    assert documented == {grant.full_resource: ", ".join(grant.verbs) for grant in grants}
 
 
 def test_phases_are_explained() -> None:

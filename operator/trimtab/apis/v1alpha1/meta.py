@@ -211,7 +211,7 @@ class ActionStatus(StatusModel):
     action: Annotated[str, StringConstraints(max_length=32)]
     """promote, abort, retry, rollback or approve."""
     by: Annotated[str, StringConstraints(max_length=256)] = ""
-    """Who asked for it, as the annotation says; `unverified` without a policy that checks it."""
+    """Who asked for it, as the annotation says: `unverified`, for the operator cannot know who wrote it."""
     outcome: Literal["Done", "StaleAction"]
     """Done, or StaleAction: what it names is not what there is now."""
     at: Time
