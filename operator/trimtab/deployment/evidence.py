@@ -25,7 +25,16 @@ from trimtab.stats.ratios import SideCounts
 from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.page import ServerPage
-from trimtab_runtime.contract.serving import DURATION_EDGES, FEATURE_ROWS, LIVE, ROWS, SCORE_ROWS, Series
+from trimtab_runtime.contract.serving import (
+    CONNECTIONS,
+    DURATION_EDGES,
+    ERROR_CONNECTIONS,
+    FEATURE_ROWS,
+    LIVE,
+    ROWS,
+    SCORE_ROWS,
+    Series,
+)
 
 SideName = Literal["stable", "candidate"]
 SIDES: tuple[SideName, SideName] = ("stable", "candidate")
@@ -172,6 +181,17 @@ def _counters(side: SideName, page: ServerPage) -> PodCounters:
         slow={edge: counts.slower_than(edge) for edge in DURATION_EDGES},
         in_flight=page.in_flight[LIVE],
     )
+
+
+def by_requests(page: ServerPage) -> ServerPage:
+    """The page with requests in the place of connections: what foreign servers count. Both sides must be
+    counted in one unit, or the shares of their errors say nothing."""
+    counts = page.counts
+    as_requests: dict[Series, int] = {
+        (CONNECTIONS, LIVE): counts.requests(),
+        (ERROR_CONNECTIONS, LIVE): counts.requests("5xx"),
+    }
+    return replace(page, counts=ServerCounts({**counts.values, **as_requests}))
 
 
 def _is_new(known: PodCounters | None, now: PodCounters) -> bool:

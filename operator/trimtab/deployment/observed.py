@@ -25,6 +25,7 @@ class VersionObserved:
     repository: str
     image: str
     profile_digest: str
+    format: str
 
 
 @dataclass(frozen=True)

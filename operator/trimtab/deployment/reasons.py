@@ -34,6 +34,7 @@ class Reason(StrEnum):
     MODEL_VERSION_MISSING = "ModelVersionMissing"
     DIGEST_MISMATCH = "DigestMismatch"
     VERSION_REJECTED = "VersionRejected"
+    FORMAT_NOT_SERVED = "FormatNotServed"
     FIRST_VERSION_FAILED = "FirstVersionFailed"
     INVALID_SPEC = "InvalidSpec"
     NAME_CONFLICT = "NameConflict"

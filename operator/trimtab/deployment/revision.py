@@ -11,6 +11,7 @@ from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.deployment.template import RENDERER, pod_template
 from trimtab.model import names
 from trimtab.model.hashing import short_hash
@@ -25,6 +26,8 @@ def revision_of(digest: str, serving: Serving) -> str:
     """8 hexadecimal characters; equal for equal bytes under equal settings, whatever the version is
     called."""
     wire = {key: value for key, value in serving.to_wire().items() if key not in _NOT_OF_THE_PODS}
+    if wire["runtime"] == TRIMTAB:
+        del wire["runtime"]  # left out or written out, and older than the field: the same pods
     return short_hash({"digest": digest, "serving": wire}, HASH_CHARACTERS)
 
 

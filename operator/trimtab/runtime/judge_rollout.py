@@ -10,15 +10,17 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import Evidence, SideName
+from trimtab.deployment.evidence import Evidence, SideName, by_requests
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.deployment.stepping import running_step
+from trimtab.deployment.uncounted import without_uncounted
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
 from trimtab.runtime.metrics_watch import MetricsWatch
-from trimtab.runtime.targets import Targets, port_of
+from trimtab.runtime.targets import Endpoint, Targets, endpoint_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
 from trimtab_runtime.contract.profile import Profile
@@ -58,6 +60,9 @@ class RolloutJudge:
         else:
             evidence, problem = self._grown(deployment, observed, key, sides, artifacts)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
+        runtimes = {name: endpoint.runtime for name, endpoint in _endpoints(observed, sides).items()}
+        metrics = observed.spec.rollout.analysis.effective_metrics
+        verdicts = without_uncounted(verdicts, metrics, runtimes)
         self._book.keep(observed.uid, evidence)
         return replace(observed, evidence=evidence, verdicts=verdicts, metrics_problem=problem)
 
@@ -74,6 +79,7 @@ class RolloutJudge:
         A round with a gap is left out as a whole: counters are cumulative, so the next one covers it.
         """
         pods = {name: _pods(observed, side) for name, side in sides.items()}
+        endpoints = _endpoints(observed, sides)
         targets = [
             target
             for name, members in pods.items()
@@ -81,7 +87,7 @@ class RolloutJudge:
                 [pod for pod in members if pod.ready and not pod.deleting],
                 digest=sides[name].digest,
                 artifact=artifacts[name],
-                port=port_of(observed.records, observed.workloads, sides[name].revision),
+                endpoint=endpoints[name],
             )
         ]
         round_ = self._watch.latest(key, key, targets)
@@ -91,6 +97,8 @@ class RolloutJudge:
         if round_ is not None and not problem:
             of = {pod.uid: name for name, members in pods.items() for pod in members}
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
+            if any(endpoint.runtime != TRIMTAB for endpoint in endpoints.values()):
+                round_ = replace(round_, pages={uid: by_requests(p) for uid, p in round_.pages.items()})
             evidence = self._book.grow(deployment, round_, of, leaving)
         return evidence, problem
 
@@ -99,6 +107,12 @@ class RolloutJudge:
         if version is None or not version.profile_digest:
             return None
         return await self._registry.artifact(version.repository, side.digest)
+
+
+def _endpoints(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> dict[SideName, Endpoint]:
+    return {
+        name: endpoint_of(observed.records, observed.workloads, side.revision) for name, side in sides.items()
+    }
 
 
 def _problem(failures: Mapping[str, str], targets: list[Target]) -> str:

@@ -65,4 +65,5 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         repository=spec["artifact"]["repository"],
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
+        format=spec["artifact"]["format"],
     )

@@ -45,6 +45,7 @@ def version(number: int, phase: str = "Approved", **parts: Any) -> VersionObserv
         "repository": "churn/models",
         "image": "registry.example/churn@" + digest("f"),
         "profile_digest": digest("8"),
+        "format": "sklearn",
     }
     return VersionObserved(**(known | parts))
 
