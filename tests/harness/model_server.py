@@ -35,14 +35,17 @@ class ModelServer:
         self.page: bytes | None = None
         self.failing = False
         self.connections = 0
+        self.failures = 0
         self.scrapes = 0
         self._port = config.port
         self._digest = config.digest
         self._clients = clients if profile else None
         inputs = tuple(sorted(profile.features)) if profile else FEATURES
         shape = PageShape.of(config.digest, profile, inputs)
-        digest, began = config.profile_digest, time.time()
-        self._counters = Counters(shape, profile, inputs, profile_digest=digest, start_time_seconds=began)
+        digest, self.began = config.profile_digest, time.time()
+        self._counters = Counters(
+            shape, profile, inputs, profile_digest=digest, start_time_seconds=self.began
+        )
 
     async def start(self) -> None:
         """Listens on an address of its own from now on."""
@@ -69,6 +72,7 @@ class ModelServer:
             self.connections += 1
             self._counters.connection(LIVE)
             if self.failing:
+                self.failures += 1
                 self._counters.error_connection(LIVE)
             else:
                 self._answer()
@@ -90,3 +94,13 @@ class ModelServer:
     async def _metrics(self, _: web.Request) -> web.Response:
         self.scrapes += 1
         return web.Response(body=self.text() if self.page is None else self.page)
+
+
+class MlServer(ModelServer):
+    """The same with the page of MLServer: requests by status, and nothing of features and scores."""
+
+    def text(self) -> bytes:
+        name, path = "rest_server_requests_total", 'method="POST",path="/v2/models/{model_name}/infer"'
+        counts = {"200": self.connections - self.failures, "500": self.failures}
+        lines = [f'{name}{{{path},status_code="{status}"}} {n}.0' for status, n in counts.items()]
+        return "\n".join([f"process_start_time_seconds {self.began!r}", *lines, ""]).encode()
