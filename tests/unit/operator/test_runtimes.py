@@ -21,6 +21,7 @@ import pytest
 from tests.unit.operator import deployment_samples as samples
 from tests.unit.operator.conftest import Golden
 from tests.unit.operator.deployment_samples import observed, spec, version
+from tests.unit.operator.deployment_world import World
 
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.apis.v1alpha1.rollout import Metric
@@ -214,3 +215,15 @@ def test_what_a_side_does_not_count_has_no_verdict(preset: str, runtime: str, si
     else:
         assert (found.verdict, found.samples) == (Verdict.NO_DATA, 0)
         assert found.message == f"{side} is served by runtime {runtime}, which exports no counts for {preset}"
+
+
+def test_a_rollout_goes_on_where_nothing_is_counted() -> None:
+    """KServe's server has no counts: weights and pauses pass, the health of pods is all that is judged."""
+    steps = [{"weight": 50}, {"pause": {"for": "5s"}}]
+    wire = serving("kserve", replicas=2)
+    world = World(spec(serving=wire, rollout={"steps": steps}), (version(1), version(2)))
+    world.verdicts = (MetricVerdict("errors", Verdict.NO_DATA, True, message="exports no counts"),)
+    world.settle()
+    world.change_spec(model={"name": "churn", "version": 2})
+    world.settle()
+    assert (world.status["phase"], world.status["stable"]["modelVersion"]) == ("Ready", "churn-v2")
