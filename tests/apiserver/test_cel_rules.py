@@ -15,6 +15,7 @@ from tests.apiserver import (
     cel_cases_driftmonitor,
     cel_cases_rollout,
     cel_cases_run,
+    cel_cases_runtimes,
     cel_cases_spec,
 )
 from tests.apiserver.cel_case import Case
@@ -29,6 +30,7 @@ CASES = (
     *cel_cases_run.CASES,
     *cel_cases_deployment.CASES,
     *cel_cases_rollout.CASES,
+    *cel_cases_runtimes.CASES,
     *cel_cases_driftmonitor.CASES,
 )
 

@@ -44,6 +44,7 @@ class Recipe:
     tag: str
     target: str = ""
     base: str = ""
+    debian: str = ""
     usual_seconds: float = 60
 
     @property
@@ -69,18 +70,27 @@ def runtime() -> BuiltImage:
     return _build(_ours("runtime"))
 
 
-def derived(repository: str, dockerfile: Path, context: Path, inputs: Sequence[Path]) -> BuiltImage:
+def derived(
+    repository: str, dockerfile: Path, context: Path, inputs: Sequence[Path], *, on_debian: bool = False
+) -> BuiltImage:
     """An image from another Dockerfile whose `ARG BASE` becomes our runtime image.
 
     repository: such as `localhost/flights`. inputs: the files and folders of `context` that it copies.
+    on_debian: it has a stage on `ARG DEBIAN`, which a change of our code does not touch.
     """
     base = runtime()
     tag = content_hash((dockerfile, *inputs), base.image.name)
-    return _build(Recipe(repository, dockerfile, context, tag, base=base.image.name), base)
+    debian = _debian() if on_debian else ""
+    return _build(Recipe(repository, dockerfile, context, tag, base=base.image.name, debian=debian), base)
+
+
+def _debian() -> str:
+    """What our images stand on; empty: the Dockerfile's own default."""
+    return "" if docker.answers() else base_image.name()
 
 
 def _ours(target: str) -> Recipe:
-    base = "" if docker.answers() else base_image.name()
+    base = _debian()
     return Recipe(
         repository=f"localhost/trimtab-{target}",
         dockerfile=DOCKERFILE,
@@ -136,6 +146,7 @@ def docker_commands(recipe: Recipe, secrets: Sequence[str], archive: Path) -> li
     build = ["docker", "build", *secrets, "--tag", recipe.name, "--file", str(recipe.dockerfile)]
     build += ["--target", recipe.target] if recipe.target else []
     build += ["--build-arg", f"BASE={recipe.base}"] if recipe.base else []
+    build += ["--build-arg", f"DEBIAN={recipe.debian}"] if recipe.debian else []
     return [[*build, str(recipe.context)], ["docker", "save", "--output", str(archive), recipe.name]]
 
 
@@ -149,19 +160,26 @@ def _build_with_buildah(
 ) -> None:
     packages.ensure(packages.IMAGES)
     _buildah("rm", "--all")  # what an interrupted build left
-    base_archive = base.archive if base else base_image.ensure()
-    if _buildah("images", "--quiet", recipe.base, check=False) == "":
-        pulled = _buildah("pull", "--quiet", f"oci-archive:{base_archive}").strip()
-        _buildah("tag", pulled, recipe.base)
+    _pull(recipe.base, base.archive if base else base_image.ensure())
+    if recipe.debian:
+        _pull(recipe.debian, base_image.ensure())
     # chroot: needs no further privileges. Host network: the box has none, and the build must reach packages.
     build = ["build", "--isolation", "chroot", "--network", "host", "--layers", "--quiet", *secrets]
     build += ["--build-arg", f"BASE={recipe.base}", "--tag", recipe.name, "--file", str(recipe.dockerfile)]
     build += ["--target", recipe.target] if recipe.target else []
+    build += ["--build-arg", f"DEBIAN={recipe.debian}"] if recipe.debian else []
     _buildah(*build, str(recipe.context))
     layout = scratch / "layout"
     # zstd takes a third of gzip's time (8 s against 22 s for the runtime image) and 17 % less room.
     _buildah("push", "--quiet", "--compression-format", "zstd", recipe.name, f"oci:{layout}:{recipe.tag}")
     _pack_layout(layout, recipe.name, scratch / "image.tar")
+
+
+def _pull(name: str, archive: Path) -> None:
+    """Have an image in the store under this name."""
+    if _buildah("images", "--quiet", name, check=False) == "":
+        pulled = _buildah("pull", "--quiet", f"oci-archive:{archive}").strip()
+        _buildah("tag", pulled, name)
 
 
 def _pack_layout(layout: Path, name: str, archive: Path) -> None:

@@ -19,12 +19,20 @@ UNUSED_OF_KSERVE = (
     *("cryptography", "cffi", "pycparser", "pyjwt"),
 )
 
+# What the image of MLServer has from its base already, in the versions that the model was trained with.
+OF_THE_BASE = (
+    *("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl"),
+    *("pandas", "python-dateutil", "pytz", "tzdata", "six"),
+)
+
 
 @dataclass(frozen=True)
 class Lock:
     target: Path
     requirements: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    independent: bool = False
+    """Not held to the versions of the development environment."""
 
     def command(self) -> list[str]:
         command = [
@@ -37,7 +45,7 @@ class Lock:
             "--generate-hashes",
         ]
         command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url"]
-        if self.target != DEVELOPMENT:
+        if self.target != DEVELOPMENT and not self.independent:
             command += ["--constraints", str(DEVELOPMENT.relative_to(CLONE))]
         for package in (OURS, *self.left_out):
             command += ["--no-emit-package", package]
@@ -53,6 +61,12 @@ LOCKS = (
         UNUSED_OF_KSERVE,
     ),
     Lock(CLONE / "operator" / "build.lock", ("operator/build.in",)),
+    Lock(
+        CLONE / "tests" / "e2e" / "mlserver" / "requirements.lock",
+        ("tests/e2e/mlserver/requirements.in",),
+        OF_THE_BASE,
+        independent=True,
+    ),
     Lock(CLONE / "tests" / "uv.lock", ("tests/uv.in",)),
 )
 

@@ -31,12 +31,17 @@ def train(world: World, scratch: Path) -> None:
         assert made["spec"]["version"] == version
 
 
-def _load_image(context: Path) -> str:
-    """The training image of the flights with the fuse; its name in the node."""
+def copy_sources(context: Path) -> list[Path]:
+    """The training program with the fuse, copied to where an image is built; what was copied."""
     shutil.copy(SOURCES / "fragile.py", context)
     (context / "flights").mkdir()
     for name in ("__init__.py", "model.py", "train.py"):
         shutil.copy(installation.FLIGHTS / name, context / "flights")
-    inputs = [context / "fragile.py", context / "flights"]
+    return [context / "fragile.py", context / "flights"]
+
+
+def _load_image(context: Path) -> str:
+    """The training image of the flights with the fuse; its name in the node."""
+    inputs = copy_sources(context)
     built = images.derived("localhost/fragile-train", SOURCES / "Dockerfile", context, inputs)
     return provider.choose().load_image(built.archive).name

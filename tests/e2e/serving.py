@@ -39,8 +39,10 @@ class Served:
         steps: Sequence[Mapping[str, Any]] = (),
         analysis: Mapping[str, Any] | None = None,
         deadline: str = "5m",
+        serving: Mapping[str, Any] | None = None,
     ) -> str:
-        """`kubectl apply`. ``version`` None: follow what is approved. Returns what kubectl printed."""
+        """`kubectl apply`. ``version`` None: follow what is approved. ``serving``: more fields of it. Returns
+        what kubectl printed."""
         variables = {"OMP_NUM_THREADS": "1", **(env or {})}
         pin = {"follow": "Approved"} if version is None else {"version": version}
         rollout = {"steps": list(steps), "progressDeadline": deadline}
@@ -50,6 +52,7 @@ class Served:
                 "replicas": replicas,
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
                 "env": [{"name": name, "value": value} for name, value in variables.items()],
+                **(serving or {}),
             },
             "rollout": rollout | ({"analysis": dict(analysis)} if analysis else {}),
         }

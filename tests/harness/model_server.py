@@ -37,6 +37,7 @@ class ModelServer:
         self.page: bytes | None = None
         self.status = 200
         self.connections = 0
+        self.failures = 0
         self.scrapes = 0
         self._port = config.port
         self._digest = config.digest
@@ -74,6 +75,7 @@ class ModelServer:
             self.connections += 1
             self._counters.connection(LIVE)
             if self.status >= 500:
+                self.failures += 1
                 self._counters.error_connection(LIVE)
             elif self.status == 200:
                 self._answer()
@@ -95,3 +97,13 @@ class ModelServer:
     async def _metrics(self, _: web.Request) -> web.Response:
         self.scrapes += 1
         return web.Response(body=self.text() if self.page is None else self.page)
+
+
+class MlServer(ModelServer):
+    """The same with the page of MLServer: requests by status, and nothing of features and scores."""
+
+    def text(self) -> bytes:
+        name, path = "rest_server_requests_total", 'method="POST",path="/v2/models/{model_name}/infer"'
+        counts = {"200": self.connections - self.failures, "500": self.failures}
+        lines = [f'{name}{{{path},status_code="{status}"}} {n}.0' for status, n in counts.items()]
+        return "\n".join([f"process_start_time_seconds {self.began!r}", *lines, ""]).encode()

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.harness.model_server import ModelServer
+from tests.harness.model_server import MlServer, ModelServer
 from tests.harness.plays import Fail, Run, Serve, Stuck
 from tests.harness.pod_api import PodApi
 from tests.harness.pod_status import PodStatus
 from tests.harness.population import Clients
 
 from trimtab.model.kinds import ENDPOINT_SLICE
+from trimtab.model.names import ANNOTATION_RUNTIME
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.profile import Profile
 
@@ -148,13 +149,22 @@ class ServingPods:
 
     async def _start(self, served: _Served) -> None:
         if served.server is None:
-            config = self._config_of(served.pod, "server")
-            assert isinstance(config, ServeModel)
-            profile = await asyncio.to_thread(self._profile_of, served.pod) if config.profile_digest else None
-            server = ModelServer(config, served.revision, profile, self.clients)
+            server = await self._server_of(served)
             await server.start()
             served.server = server
             await self._arrange()
+
+    async def _server_of(self, served: _Served) -> ModelServer:
+        """Our server, or MLServer where the pod says so: that has a port of its own for metrics."""
+        if ANNOTATION_RUNTIME in served.pod["metadata"].get("annotations", {}):
+            fetch = self._config_of(served.pod, "fetch")
+            ports = {port["name"]: port for port in served.pod["spec"]["containers"][0]["ports"]}
+            port = int(ports["metrics"]["containerPort"])
+            return MlServer(ServeModel("m", fetch.model.digest, port=port), served.revision)
+        config = self._config_of(served.pod, "server")
+        assert isinstance(config, ServeModel)
+        profile = await asyncio.to_thread(self._profile_of, served.pod) if config.profile_digest else None
+        return ModelServer(config, served.revision, profile, self.clients)
 
     async def _arrange(self) -> None:
         for served in self._pods.values():

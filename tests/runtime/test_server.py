@@ -13,11 +13,11 @@ import pytest
 import requests
 from tests.runtime.commands import train
 from tests.runtime.model_folder import RunningServer, assemble, running_server, write_inputs
-from tests.runtime.world import CONTRACT, World
+from tests.runtime.world import CONTRACT, Row, World
 
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.counts import ServerCounts
-from trimtab_runtime.contract.data import SPLITS, TRIAL_SPLITS
+from trimtab_runtime.contract.data import SPLITS, TRIAL_SPLITS, DataContract
 from trimtab_runtime.contract.serving import WARMUP
 from trimtab_runtime.contract.token import parse_token
 
@@ -39,15 +39,27 @@ def server(
         yield running
 
 
-def trained_model(root: Path, how: str) -> ServeModel:
+def trained_model(root: Path, how: str, contract: DataContract = CONTRACT) -> ServeModel:
     """A pod's folder with a model of `world`'s data."""
-    (root / "csv").mkdir()
-    world = World(None, root / "csv", "served")  # type: ignore[arg-type]  # no registry is needed
-    files = {split: world.path(split) for split in SPLITS}
-    write_inputs(root, CONTRACT, {split: files[split] for split in TRIAL_SPLITS}, {"leaves": "8"})
+    prepare(root, contract)
     ended = train(root, how)
     assert ended.code == 0, ended.log
     return assemble(root)
+
+
+def prepare(root: Path, contract: DataContract = CONTRACT) -> None:
+    """A pod's folder with `world`'s data, less the features that the contract does not declare."""
+    left_out = [name for name in ROW if name not in contract.column_names]
+
+    def drop(rows: list[Row]) -> None:
+        for row in rows:
+            for name in left_out:
+                del row[name]
+
+    (root / "csv").mkdir()
+    world = World(None, root / "csv", "served", contract, dict.fromkeys(SPLITS, drop))  # type: ignore[arg-type]
+    files = {split: world.path(split) for split in SPLITS}  # no registry is needed
+    write_inputs(root, contract, {split: files[split] for split in TRIAL_SPLITS}, {"leaves": "8"})
 
 
 def counted(server: RunningServer, act: Callable[[], Any]) -> ServerCounts:

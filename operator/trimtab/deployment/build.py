@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord
-from trimtab.deployment.template import PORT
+from trimtab.deployment.runtimes import PORT
 from trimtab.model import names
 from trimtab.model.kinds import DEPLOYMENT, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, controller_reference

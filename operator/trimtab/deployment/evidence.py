@@ -38,7 +38,16 @@ from trimtab.stats.ratios import SideCounts
 from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.page import ServerPage
-from trimtab_runtime.contract.serving import DURATION_EDGES, FEATURE_ROWS, LIVE, ROWS, SCORE_ROWS, Series
+from trimtab_runtime.contract.serving import (
+    CONNECTIONS,
+    DURATION_EDGES,
+    ERROR_CONNECTIONS,
+    FEATURE_ROWS,
+    LIVE,
+    ROWS,
+    SCORE_ROWS,
+    Series,
+)
 
 EDGE_OF = dict(
     zip(
@@ -166,6 +175,17 @@ def with_looks(evidence: Evidence, analysis: Analysis, looks: Mapping[str, Look]
         if metric.name in looks
     }
     return replace(evidence, queries={**known, **seen})
+
+
+def by_requests(page: ServerPage) -> ServerPage:
+    """The page with requests in the place of connections: what foreign servers count. Both sides must be
+    counted in one unit, or the shares of their errors say nothing."""
+    counts = page.counts
+    as_requests: dict[Series, int] = {
+        (CONNECTIONS, LIVE): counts.requests(),
+        (ERROR_CONNECTIONS, LIVE): counts.requests("5xx"),
+    }
+    return replace(page, counts=ServerCounts({**counts.values, **as_requests}))
 
 
 def _load(before: Load, interval: Interval, passed: float) -> Load:

@@ -27,6 +27,7 @@ class VersionObserved:
     image: str
     profile_digest: str
     signature: Signature
+    format: str
 
 
 @dataclass(frozen=True)

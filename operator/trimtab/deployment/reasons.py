@@ -39,6 +39,7 @@ class Reason(StrEnum):
     VERSION_REJECTED = "VersionRejected"
     SIGNATURE_MISMATCH = "SignatureMismatch"
     ROLLBACK_BLOCKED = "RollbackBlocked"
+    FORMAT_NOT_SERVED = "FormatNotServed"
     FIRST_VERSION_FAILED = "FirstVersionFailed"
     INVALID_SPEC = "InvalidSpec"
     NAME_CONFLICT = "NameConflict"

@@ -13,6 +13,7 @@ from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
 from trimtab.deployment.roles import recorded
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.deployment.signature import read_signature
 from trimtab.deployment.template import RENDERER, pod_template
 from trimtab.model import names
@@ -28,6 +29,8 @@ def revision_of(digest: str, serving: Serving) -> str:
     """8 hexadecimal characters; equal for equal bytes under equal settings, whatever the version is
     called."""
     wire = {key: value for key, value in serving.to_wire().items() if key not in _NOT_OF_THE_PODS}
+    if wire["runtime"] == TRIMTAB:
+        del wire["runtime"]  # left out or written out, and older than the field: the same pods
     return short_hash({"digest": digest, "serving": wire}, HASH_CHARACTERS)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import revision_of
+from trimtab.deployment.runtimes import formats_of
 from trimtab.model import names
 
 
@@ -22,9 +23,19 @@ class NoTarget:
 
 def target_of(observed: DeploymentObserved) -> VersionObserved | NoTarget:
     """The version that should serve all traffic."""
-    if observed.spec.model.follow is not None:
-        return _followed(observed)
-    return _pinned(observed)
+    found = _followed(observed) if observed.spec.model.follow is not None else _pinned(observed)
+    return _served_by_runtime(observed, found) if isinstance(found, VersionObserved) else found
+
+
+def _served_by_runtime(observed: DeploymentObserved, version: VersionObserved) -> VersionObserved | NoTarget:
+    runtime = observed.spec.serving.runtime
+    if version.format in formats_of(runtime):
+        return version
+    text = (
+        f"{version.name} has format {version.format}, and runtime {runtime} serves "
+        f"{', '.join(formats_of(runtime))} only; set serving.runtime to another, or serve another version"
+    )
+    return NoTarget(Reason.FORMAT_NOT_SERVED, text, False)
 
 
 def _pinned(observed: DeploymentObserved) -> VersionObserved | NoTarget:

@@ -1,11 +1,13 @@
 """Renders the pod template of a revision: fetch (our image, read credentials) -> server (the version's
-image)."""
+image, or the one of a foreign runtime)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.deployment.runtimes import PORT, RUNTIMES, TRIMTAB, ForeignRuntime
 from trimtab.model import names, pods
 from trimtab.model.pods import config_env, literal_env, mount, own_container, scratch
 from trimtab_runtime.contract import paths
@@ -13,7 +15,7 @@ from trimtab_runtime.contract.config import FetchModel, ServeModel
 from trimtab_runtime.contract.result import ModelPin
 
 RENDERER = 1
-PORT = 8080
+METRICS = "metrics"
 DRAIN_SECONDS = 10
 GRACE_SECONDS = DRAIN_SECONDS + 30
 FETCH_DEADLINE_SECONDS = 3600
@@ -37,11 +39,13 @@ def pod_template(observed: DeploymentObserved, version: VersionObserved, revisio
         [mount("model", paths.MODEL)],
         registry="read",
     )
-    server = _server(observed, version)
+    foreign = None if serving.runtime == TRIMTAB else RUNTIMES[serving.runtime]
+    server = _server(observed, version) if foreign is None else _foreign_server(observed, foreign)
+    marks = {} if foreign is None else {names.ANNOTATION_RUNTIME: serving.runtime}
     return {
         "metadata": {
             "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
-            "annotations": {"kubectl.kubernetes.io/default-container": names.CONTAINER_SERVER},
+            "annotations": {"kubectl.kubernetes.io/default-container": names.CONTAINER_SERVER, **marks},
         },
         "spec": {
             "automountServiceAccountToken": False,
@@ -81,16 +85,56 @@ def _server(observed: DeploymentObserved, version: VersionObserved) -> Json:
             mount("model", paths.MODEL, read_only=True),
             pods.own_tmp(names.CONTAINER_SERVER),
         ],
-        # Slow answers of a busy node are no reason to lose the pods that give them: all would go at once.
-        "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 3},
-        "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},
-        "startupProbe": _http("/v2/health/live") | {"periodSeconds": 1, "failureThreshold": 300},
+        **_probes(),
         "lifecycle": {
             "preStop": {
                 "httpGet": {"path": f"/drain?seconds={DRAIN_SECONDS}", "port": PORT, "scheme": "HTTP"}
             }
         },
         "terminationMessagePolicy": "File",
+    }
+
+
+def _foreign_server(observed: DeploymentObserved, runtime: ForeignRuntime) -> Json:
+    """The server of another project, in the user's image. Only the files of the model are mounted.
+
+    It has no drain of ours: it is told to end when the endpoint has had time to vanish.
+    """
+    serving, model = observed.spec.serving, observed.spec.model.name
+
+    def filled(texts: Iterable[str]) -> list[str]:
+        return [text.replace("{model}", model) for text in texts]
+
+    chosen = {variable.name for variable in serving.env}
+    preset = [name for name in runtime.env if name not in chosen]
+    values = filled(runtime.env[name] for name in preset)
+    ports = [{"name": "http", "containerPort": PORT, "protocol": "TCP"}]
+    if runtime.metrics is not None:
+        ports.append({"name": METRICS, "containerPort": runtime.metrics.port, "protocol": "TCP"})
+    (path,) = filled([runtime.model_path])
+    return pods.user_container(
+        names.CONTAINER_SERVER,
+        serving.image or "",
+        [{"name": "model", "mountPath": path, "subPath": paths.MODEL_FOLDER, "readOnly": True}],
+        resources=serving.resources.to_wire(),
+        command=filled(runtime.command),
+        args=filled(runtime.args),
+        env=[
+            *pods.literal_env(serving.env),
+            *({"name": name, "value": value} for name, value in zip(preset, values, strict=True)),
+        ],
+        ports=ports,
+        **_probes(),
+        lifecycle={"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+    )
+
+
+def _probes() -> Json:
+    # Slow answers of a busy node are no reason to lose the pods that give them: all would go at once.
+    return {
+        "readinessProbe": _http("/v2/health/ready") | {"periodSeconds": 2, "failureThreshold": 3},
+        "livenessProbe": _http("/v2/health/live") | {"periodSeconds": 10, "failureThreshold": 6},
+        "startupProbe": _http("/v2/health/live") | {"periodSeconds": 1, "failureThreshold": 300},
     }
 
 

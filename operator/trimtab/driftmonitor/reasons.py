@@ -23,6 +23,7 @@ class Reason(StrEnum):
     PROFILE_UNREADABLE = "ProfileUnreadable"
     # needs a person
     NO_PROFILE = "NoProfile"
+    RUNTIME_NOT_COUNTED = "RuntimeNotCounted"
     EVIDENCE_UNREADABLE = "EvidenceUnreadable"
     INVALID_SPEC = "InvalidSpec"
     NAME_CONFLICT = "NameConflict"

@@ -34,6 +34,7 @@ KEY_EVIDENCE = "evidence"
 KEY_TURN = "turn"
 
 ANNOTATION_ACTION = "trimtab.dev/action"
+ANNOTATION_RUNTIME = "trimtab.dev/serving-runtime"
 
 
 def trial_job(experiment: str, trial: int, attempt: int) -> str:

@@ -10,6 +10,7 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.observed import PodObserved, WorkloadObserved
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.driftmonitor.checkpoint import UnreadableCheckpoint
 from trimtab.driftmonitor.judgement import Judgement, is_repeat, judge
 from trimtab.driftmonitor.observed import DriftMonitorObserved
@@ -22,7 +23,7 @@ from trimtab.model.names import window_config_map
 from trimtab.runtime import metrics_watch
 from trimtab.runtime.metrics_watch import MetricsWatch
 from trimtab.runtime.observe_workloads import records_of, workloads_of
-from trimtab.runtime.targets import Targets, port_of
+from trimtab.runtime.targets import Targets, endpoint_of
 from trimtab.runtime.window_book import WindowBook
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
@@ -118,8 +119,10 @@ class DriftJudge:
         stable = _members(workloads, served.stable.revision)
 
         def targets(pods: Iterable[PodObserved], side: Side, artifact: Found) -> list[Target]:
-            port = port_of(records, workloads, side.revision)
-            return self._targets.of(pods, digest=side.digest, artifact=artifact, port=port)
+            endpoint = endpoint_of(records, workloads, side.revision)
+            if endpoint.runtime != TRIMTAB:
+                return []
+            return self._targets.of(pods, digest=side.digest, artifact=artifact, endpoint=endpoint)
 
         ready = [pod for pod in stable.values() if pod.ready and not pod.deleting]
         leaving = [pod for pod in stable.values() if pod.deleting]

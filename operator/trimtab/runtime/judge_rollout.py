@@ -10,18 +10,20 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import with_looks
+from trimtab.deployment.evidence import by_requests, with_looks
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
 from trimtab.deployment.pod_counters import SideName
 from trimtab.deployment.queries import Look, question
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.deployment.stepping import running_step
+from trimtab.deployment.uncounted import without_uncounted
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
 from trimtab.runtime.metrics_watch import MetricsWatch, Round
 from trimtab.runtime.query_watch import QueryWatch
-from trimtab.runtime.targets import Targets, port_of
+from trimtab.runtime.targets import Endpoint, Targets, endpoint_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
 from trimtab_runtime.contract.profile import Profile
@@ -85,6 +87,9 @@ class RolloutJudge:
         judged_step = status.step.index if status.step else 0
         evidence = with_looks(evidence, observed.spec.rollout.analysis, looks, judged_step)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
+        runtimes = {name: endpoint.runtime for name, endpoint in _endpoints(observed, sides).items()}
+        metrics = observed.spec.rollout.analysis.effective_metrics
+        verdicts = without_uncounted(verdicts, metrics, runtimes)
         self._book.keep(observed.uid, evidence)
         return replace(seen, evidence=evidence, verdicts=verdicts)
 
@@ -100,6 +105,7 @@ class RolloutJudge:
 
         A round with a gap is left out as a whole: counters are cumulative, so the next one covers it.
         """
+        endpoints = _endpoints(observed, sides)
         targets = [
             target
             for name, members in pods.items()
@@ -107,12 +113,14 @@ class RolloutJudge:
                 [pod for pod in members if pod.ready and not pod.deleting],
                 digest=sides[name].digest,
                 artifact=artifacts[name],
-                port=port_of(observed.records, observed.workloads, sides[name].revision),
+                endpoint=endpoints[name],
             )
         ]
         round_ = self._watch.latest(key, key, targets)
         problem = _problem(round_.failures if round_ else {}, targets)
         if round_ is not None and not problem:
+            if any(endpoint.runtime != TRIMTAB for endpoint in endpoints.values()):
+                round_ = replace(round_, pages={uid: by_requests(p) for uid, p in round_.pages.items()})
             fallen = self._book.fallen(observed.uid, round_, _sides_of(pods))
             names = sorted(pod.name for members in pods.values() for pod in members if pod.uid in fallen)
             problem = "; ".join(
@@ -146,6 +154,12 @@ class RolloutJudge:
         if version is None or not version.profile_digest:
             return None
         return await self._registry.artifact(version.repository, side.digest)
+
+
+def _endpoints(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> dict[SideName, Endpoint]:
+    return {
+        name: endpoint_of(observed.records, observed.workloads, side.revision) for name, side in sides.items()
+    }
 
 
 def _problem(failures: Mapping[str, str], targets: list[Target]) -> str:

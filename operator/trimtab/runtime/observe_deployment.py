@@ -68,4 +68,5 @@ def _version(obj: Mapping[str, Any]) -> VersionObserved:
         image=spec["runtime"]["image"],
         profile_digest=spec.get("profileDigest", ""),
         signature=read_signature(spec["signature"]),
+        format=spec["artifact"]["format"],
     )

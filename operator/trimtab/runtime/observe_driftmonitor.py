@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Deployment
+from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.apis.v1alpha1.driftmonitor import DriftMonitor
 from trimtab.cluster.cache import Cache
+from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.driftmonitor.choice import needs_world
 from trimtab.driftmonitor.decide import decide
 from trimtab.driftmonitor.observed import DriftMonitorObserved, Reference, Unjudgeable
@@ -19,7 +21,9 @@ from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, DRIFT_MONITOR, MODEL_VER
 from trimtab.model.plan import Plan
 from trimtab.runtime.judge_drift import DriftJudge, Served
 from trimtab.runtime.observe_retrain import RetrainObserver
+from trimtab.runtime.observe_workloads import records_of, workloads_of
 from trimtab.runtime.resource import parse
+from trimtab.runtime.targets import endpoint_of
 from trimtab.sources.registry import RegistrySource
 
 Object = dict[str, Any]
@@ -75,6 +79,22 @@ class DriftMonitorReconciler:
         stable = deployment.status.stable
         if stable is None:
             return Unjudgeable(Reason.AWAITING_DEPLOYMENT, f"{name} serves no version yet", waiting=True)
+        return self._uncounted(deployment, stable) or await self._with_profile(deployment, stable)
+
+    def _uncounted(self, deployment: Deployment, stable: Side) -> Unjudgeable | None:
+        uid = deployment.metadata.uid
+        records, workloads = records_of(self._cache, uid), workloads_of(self._cache, uid)
+        runtime = endpoint_of(records, workloads, stable.revision).runtime
+        if runtime == TRIMTAB:
+            return None
+        text = (
+            f"{deployment.metadata.name} serves with runtime {runtime}, which counts no features, scores and "
+            "labels; serve with runtime trimtab, or delete this monitor"
+        )
+        return Unjudgeable(Reason.RUNTIME_NOT_COUNTED, text, waiting=False)
+
+    async def _with_profile(self, deployment: Deployment, stable: Side) -> Served | Unjudgeable:
+        namespace = deployment.metadata.namespace
         version = self._cache.get(MODEL_VERSION, namespace, stable.model_version)
         if version is None or not version["spec"].get("profileDigest"):
             text = (

@@ -1,23 +1,35 @@
-"""Pods as scrape targets: by the address in their status, the port of their frozen template, and a reader
-that knows the pages of their version."""
+"""Pods as scrape targets: by the address in their status, port and runtime of their frozen template, and a
+reader that knows the pages of their version."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from trimtab.deployment.observed import PodObserved, RevisionRecord, WorkloadObserved
+from trimtab.deployment.runtimes import RUNTIMES, TRIMTAB, runtime_of
+from trimtab.deployment.template import METRICS
 from trimtab.experiment.observed import Artifact, Problem
-from trimtab.sources.scrape import Target
+from trimtab.sources.mapped_page import MappedReader
+from trimtab.sources.scrape import Reader, Target
 from trimtab_runtime.contract.page import PageReader
 
 READERS_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the pods of a revision have their metrics, and whose pages these are."""
+
+    port: int = 0
+    runtime: str = TRIMTAB
 
 
 class Targets:
     """Keeps one reader per version: pages of one shape are checked once, then only read."""
 
     def __init__(self) -> None:
-        self._readers: dict[str, PageReader] = {}
+        self._readers: dict[str, Reader] = {}
 
     def of(
         self,
@@ -25,13 +37,19 @@ class Targets:
         *,
         digest: str,
         artifact: Artifact | Problem | None,
-        port: int,
+        endpoint: Endpoint,
     ) -> list[Target]:
-        """The pods that have an address. ``artifact`` is that of the version of ``digest``."""
-        reader = self._reader(digest, artifact)
-        return [Target(pod.uid, pod.name, pod.ip, port, reader) for pod in pods if pod.ip]
+        """The pods that have an address and count something. ``artifact`` is that of the version of
+        ``digest``."""
+        if endpoint.runtime == TRIMTAB:
+            reader = self._reader(digest, artifact)
+        elif (mapping := RUNTIMES[endpoint.runtime].metrics) is not None:
+            reader = MappedReader(digest, mapping)
+        else:
+            return []
+        return [Target(pod.uid, pod.name, pod.ip, endpoint.port, reader) for pod in pods if pod.ip]
 
-    def _reader(self, digest: str, artifact: Artifact | Problem | None) -> PageReader:
+    def _reader(self, digest: str, artifact: Artifact | Problem | None) -> Reader:
         profile, profile_digest = (
             (artifact.profile, artifact.profile_digest) if isinstance(artifact, Artifact) else (None, "")
         )
@@ -44,13 +62,15 @@ class Targets:
         return reader
 
 
-def port_of(
+def endpoint_of(
     records: Mapping[str, RevisionRecord], workloads: Mapping[str, WorkloadObserved], revision: str
-) -> int:
-    """The port of a revision's frozen template; of its workload, if somebody deleted the record; 0 without
-    either, and then it has no pods."""
+) -> Endpoint:
+    """As a revision's frozen template says; as its workload does, if somebody deleted the record. Without
+    either it has no pods."""
     record, workload = records.get(revision), workloads.get(revision)
     if record is None and workload is None:
-        return 0
+        return Endpoint()
     template = record.template if record else workload.body["spec"]["template"]  # type: ignore[union-attr]
-    return int(template["spec"]["containers"][0]["ports"][0]["containerPort"])
+    ports = template["spec"]["containers"][0]["ports"]
+    port = next((port for port in ports if port["name"] == METRICS), ports[0])
+    return Endpoint(int(port["containerPort"]), runtime_of(template))

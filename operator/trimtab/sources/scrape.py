@@ -8,16 +8,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 
 from trimtab_runtime.contract.errors import ContractError
-from trimtab_runtime.contract.page import PageReader, ServerPage
+from trimtab_runtime.contract.page import ServerPage
 from trimtab_runtime.contract.serving import MAX_PAGE_BYTES, METRICS_PATH
 
 TIMEOUT_SECONDS: Final = 2.0
 CONCURRENT: Final = 64
+
+
+class Reader(Protocol):
+    """Makes counts of what a pod answers."""
+
+    def read(self, data: bytes) -> ServerPage:
+        """PageInvalid where the answer cannot be used."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Target:
     name: str
     address: str
     port: int
-    reader: PageReader
+    reader: Reader
 
 
 @dataclass(frozen=True)

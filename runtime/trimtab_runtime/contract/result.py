@@ -14,8 +14,8 @@ from .metrics import parse_metrics
 from .strict import CONTRACT, DIGEST, Fields, canonical, parse_json
 from .trial import Trial, parse_parameters, parse_trial
 
-SKLEARN = "sklearn"
-FORMATS = (SKLEARN,)
+SKLEARN, XGBOOST, ONNX = "sklearn", "xgboost", "onnx"
+FORMATS = (SKLEARN, XGBOOST, ONNX)
 SCORES = ("predict_proba",)  # how the score is read: probability of the positive (second) class
 FRAMEWORK = re.compile(r"[A-Za-z0-9._-]{1,64}==[A-Za-z0-9.+!_-]{1,64}\Z")
 PYTHON_MINOR = re.compile(r"3\.[0-9]{1,2}\Z")

@@ -6,10 +6,8 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
-import sklearn
 
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.errors import ContractError, Reason
@@ -17,10 +15,11 @@ from trimtab_runtime.contract.result import ModelCard
 from trimtab_runtime.dataset.columns import Array, model_input
 
 from .folder import Model
+from .formats import Format, format_named
 
 
 def load(model: Model) -> Any:
-    """Unpickle a verified model, after its framework version and Python minor were found to be ours.
+    """Load a verified model, after its framework version and Python minor were found to be ours.
 
     Takes the record returned by `verify_model`, so that nothing unverified is ever unpickled.
     """
@@ -31,9 +30,12 @@ def load(model: Model) -> Any:
             f"model/{paths.CARD_FILE}",
             "is missing: only models of save_model can be loaded",
         )
-    check_runtime(card)
+    stored = format_named(card.format)
+    check_runtime(card, stored)
     try:
-        return joblib.load(model.files / card.file)
+        return stored.load(model.files / card.file, model.signature)
+    except ContractError:
+        raise
     except Exception as error:
         raise ContractError(
             Reason.MODEL_INVALID,
@@ -42,9 +44,9 @@ def load(model: Model) -> Any:
         ) from error
 
 
-def check_runtime(card: ModelCard) -> None:
+def check_runtime(card: ModelCard, stored: Format) -> None:
     """Equal framework version and Python minor, or RuntimeMismatch naming both sides."""
-    ours = f"scikit-learn=={sklearn.__version__}"
+    ours = stored.framework()
     python = ".".join(platform.python_version_tuple()[:2])
     for field, wanted, has in (("framework", card.framework, ours), ("python", card.python, python)):
         if wanted != has:

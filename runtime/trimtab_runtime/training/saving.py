@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from trimtab_runtime.dataset.columns import model_input
 from trimtab_runtime.dataset.leaks import shared_rows
 from trimtab_runtime.dataset.validation import Fingerprint, fingerprint_file, join
 from trimtab_runtime.layout import Layout
+from trimtab_runtime.model.formats import format_named, format_of
 from trimtab_runtime.profiling.features import profile_feature
 from trimtab_runtime.profiling.scores import performance, score_reference
 from trimtab_runtime.scoring import THRESHOLD
@@ -24,7 +26,8 @@ from trimtab_runtime.scoring import THRESHOLD
 from .splits import Split, load_split
 from .trial import data_contract, data_entries
 
-MODEL_FILE = "model.joblib"
+# Scores of a stored model may differ from those of the trained one by rounding, not by more.
+STORED_TOLERANCE = 1e-6
 
 
 def save_model(
@@ -32,9 +35,10 @@ def save_model(
 ) -> Profile:
     """Write model/, signature.json and profile.json to /trimtab/out; returns the profile.
 
-    `model` is a fitted scikit-learn classifier of two classes (a Pipeline as a rule). `reference` holds rows
-    that neither fitting nor model selection saw: ValueError if a digest or a row is also in train or
-    validation. `score` names how probabilities are read; there is one way, `predict_proba`.
+    `model` is a classifier of two classes: a fitted scikit-learn one (a Pipeline as a rule), a fitted
+    `XGBClassifier`, or an ONNX model as bytes or `onnx.ModelProto`. `reference` holds rows that neither
+    fitting nor model selection saw: ValueError if a digest or a row is also in train or validation. `score`
+    names how probabilities are read; there is one way, `predict_proba`.
     """
     _check_reference(reference)
     probabilities = positive_probability(model, reference, score)
@@ -42,8 +46,7 @@ def save_model(
     outputs = Layout.from_environment().outputs
     folder = outputs / paths.MODEL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    _dump(model, folder / MODEL_FILE)
-    (folder / paths.CARD_FILE).write_bytes(_card(score).to_bytes())
+    (folder / paths.CARD_FILE).write_bytes(_store(model, folder, reference, probabilities, score).to_bytes())
     (outputs / paths.SIGNATURE_FILE).write_bytes(reference.signature.to_bytes())
     (outputs / paths.PROFILE_FILE).write_bytes(profile.to_bytes())
     return profile
@@ -53,9 +56,14 @@ def positive_probability(model: Any, split: Split, score: str = SCORES[0]) -> np
     """The probability of label 1 for each row of a split."""
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}")
-    if list(getattr(model, "classes_", [])) != [0, 1]:
-        raise ValueError("the model must be a fitted scikit-learn classifier of the labels 0 and 1")
-    answer = np.asarray(model.predict_proba(model_input(model, split.columns, split.signature)))
+    classifier = format_named(format_of(model)).classifier(model, split.signature)
+    if list(getattr(classifier, "classes_", [])) != [0, 1]:
+        raise ValueError("the model must be a fitted classifier of the labels 0 and 1")
+    return _probabilities(classifier, split)
+
+
+def _probabilities(classifier: Any, split: Split) -> npt.NDArray[np.float64]:
+    answer = np.asarray(classifier.predict_proba(model_input(classifier, split.columns, split.signature)))
     scores = answer[:, 1].astype(np.float64)
     if not np.all((scores >= 0) & (scores <= 1)):
         raise ValueError("predict_proba gave values that are not probabilities")
@@ -102,15 +110,19 @@ def _check_reference(reference: Split) -> None:
             raise ValueError(f"{shared} rows of the reference are also in split {name}: hold rows out for it")
 
 
-def _card(score: str) -> ModelCard:
-    import sklearn
-
+def _store(
+    model: Any, folder: Path, reference: Split, probabilities: npt.NDArray[np.float64], score: str
+) -> ModelCard:
+    """Store the model in its format, and read it back where the format keeps less than the Python object."""
+    name = format_of(model)
+    stored = format_named(name)
+    stored.dump(model, folder / stored.FILE)
+    if name != SKLEARN:
+        again = _probabilities(stored.load(folder / stored.FILE, reference.signature), reference)
+        if not np.allclose(again, probabilities, rtol=0, atol=STORED_TOLERANCE):
+            raise ValueError(
+                f"read back from {stored.FILE}, the model gives other scores: its format does not keep a "
+                "setting of it, such as `missing` or an objective of your own"
+            )
     major, minor, _ = platform.python_version_tuple()
-    framework = f"scikit-learn=={sklearn.__version__}"
-    return ModelCard(SKLEARN, framework, f"{major}.{minor}", MODEL_FILE, score)
-
-
-def _dump(model: Any, path: Any) -> None:
-    import joblib
-
-    joblib.dump(model, path)
+    return ModelCard(name, stored.framework(), f"{major}.{minor}", stored.FILE, score)

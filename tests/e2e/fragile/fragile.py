@@ -28,6 +28,8 @@ class Fragile(Pipeline):
         if FAULT == "errors" and Fragile.is_warm:
             raise RuntimeError("the fuse has blown")
         Fragile.is_warm = Fragile.is_warm or len(rows) > 1
+        if hasattr(rows, "to_numpy"):  # MLServer hands over a data frame; the pipeline was fitted on an array
+            rows = rows.to_numpy(dtype=object)
         return super().predict_proba(rows, **options)
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from tests.unit.docs.pages import CLONE, code, marked_tables, prose, written_pages
 
 from trimtab.apis import crd
+from trimtab.deployment.runtimes import RUNTIMES, TRIMTAB, formats_of, presets_of
 from trimtab.runtime import admission
 from trimtab.runtime.metrics import Metrics
 from trimtab.runtime.rbac import IN_WATCHED_NAMESPACES, Grant
@@ -100,6 +101,15 @@ def chart_values(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str
 def test_rights_are_the_table_of_the_code(table: str, grants: Iterable[Grant]) -> None:
     documented = {code(row[0]): row[1] for row in rows("rights", table)}
     assert documented == {grant.full_resource: ", ".join(grant.verbs) for grant in grants}
+
+
+def test_runtimes_are_those_of_the_table() -> None:
+    """Which formats each serves, and what a canary on it is judged by."""
+    documented = {code(row[0]): (row[2], row[3]) for row in rows("table", "runtimes")}
+    assert documented == {
+        name: (", ".join(formats_of(name)), ", ".join(presets_of(name)) or "pod health only")
+        for name in (TRIMTAB, *RUNTIMES)
+    }
 
 
 def test_phases_are_explained() -> None:

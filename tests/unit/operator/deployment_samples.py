@@ -48,6 +48,7 @@ def version(number: int, phase: str = "Approved", **parts: Any) -> VersionObserv
         "image": "registry.example/churn@" + digest("f"),
         "profile_digest": digest("8"),
         "signature": SIGNATURE,
+        "format": "sklearn",
     }
     return VersionObserved(**(known | parts))
 

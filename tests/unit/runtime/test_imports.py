@@ -11,8 +11,13 @@ import pytest
 import trimtab_runtime
 from trimtab_runtime import contract
 
-FRAMEWORKS = {"sklearn", "joblib", "pandas", "scipy", "kserve"}
-NEED_A_FRAMEWORK = ("trimtab_runtime.model.prediction", "trimtab_runtime.server")
+FRAMEWORKS = {"sklearn", "joblib", "pandas", "scipy", "kserve", "xgboost", "onnxruntime"}
+NEED_A_FRAMEWORK = (
+    "trimtab_runtime.model.sklearn_format",
+    "trimtab_runtime.model.xgboost_format",
+    "trimtab_runtime.model.onnx_format",
+    "trimtab_runtime.server",
+)
 
 
 def _modules(package: str, path: list[str]) -> list[str]:

@@ -9,11 +9,13 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.apis.v1alpha1.meta import (
     OBJECT_NAME_RULE,
     Digest,
+    Image,
     ModelName,
     Resource,
     SpecModel,
 )
 from trimtab.apis.v1alpha1.rollout import Rollout
+from trimtab.apis.v1alpha1.runtimes import RUNTIME_RULES
 from trimtab.apis.v1alpha1.trial import QUALIFIED_KEYS, EnvVar, LabelValue, Resources, Toleration
 from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
 
@@ -45,6 +47,24 @@ class ModelReference(SpecModel):
 class Serving(SpecModel):
     """The pods that serve. Any change but of `replicas` is a new revision, rolled out like a new version."""
 
+    rules: ClassVar = (
+        Rule(
+            "self.?runtime.orValue('trimtab') == 'trimtab' || has(self.image)",
+            "a runtime other than trimtab needs serving.image: Trimtab ships no image of it",
+        ),
+        Rule(
+            "self.?runtime.orValue('trimtab') != 'trimtab' || !has(self.image)",
+            "runtime trimtab serves in the image that trained the version: remove serving.image, or set "
+            "another serving.runtime",
+        ),
+    )
+    runtime: Literal["trimtab", "mlserver", "triton", "kserve"] = "trimtab"
+    """Which server. trimtab: our own, for every format. mlserver: MLServer, for sklearn. triton: NVIDIA
+    Triton, for onnx, and kserve: KServe's sklearnserver, for sklearn; these two are rendered by their
+    documentation and are not run in Trimtab's tests."""
+    image: Image | None = None
+    """The image of a runtime other than trimtab. Pin it by digest (`...@sha256:...`), and build it with the
+    library versions that the model was trained with."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
     """How many pods serve."""
     resources: Resources = Field(default_factory=Resources)
@@ -70,7 +90,7 @@ class Traffic(SpecModel):
 class DeploymentSpec(SpecModel):
     """What to serve, and how."""
 
-    rules: ClassVar = WEIGHT_RULES
+    rules: ClassVar = (*WEIGHT_RULES, *RUNTIME_RULES)
     model: ModelReference
     serving: Serving = Field(default_factory=Serving)
     traffic: Traffic = Field(default_factory=Traffic)

@@ -40,7 +40,7 @@ class Artifact(SpecModel):
     digest: Digest
     """Digest of the OCI manifest: model, signature, profile and result layers."""
     format: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern="^[a-z][a-z0-9.-]*$")]
-    """How the model is stored, such as sklearn."""
+    """How the model is stored: sklearn, xgboost or onnx."""
     size: Quantity
     """Size of all layers together."""
 
