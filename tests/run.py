@@ -55,6 +55,7 @@ TWO_WORKERS_BY_FILE = (*TWO_WORKERS, "--dist", "loadfile")
 # A matrix runs two cases at a time by itself, on one control plane, and prints its counts.
 MATRIX = ("-s",)
 TEST_PARTS = (
+    TestPart("tests/simulations", TWO_WORKERS, ()),
     TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/faults", MATRIX, (binaries.KUBERNETES, binaries.REGISTRY)),
@@ -219,6 +220,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "faults": _module("pytest", "-q", *MATRIX, "--every", "1", "tests/faults"),
     "demo": _demo,
     "bench": _module("tests.bench"),
+    "simulations": _module("tests.simulations"),
 }
 
 
