@@ -59,7 +59,7 @@ def test_a_new_input_that_may_be_left_out_is_rolled_out_and_one_that_vanishes_is
 
 
 def test_a_frozen_rollout_stays_where_it_is_until_it_is_thawed(lab: Lab, deployments: Deployments) -> None:
-    deployments.served(WEIGHT, {"pause": {"for": "1s"}}, HOLD)
+    deployments.served(WEIGHT, {"pause": {"for": "6s"}}, HOLD)
     deployments.patch(rollout={"freeze": True})
     plant(lab.api, 2)
     frozen = deployments.reason("Frozen")
