@@ -9,42 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
-from trimtab.deployment.observed import DeploymentObserved
-from trimtab.deployment.traffic.sides import beside
+from trimtab.apis.v1alpha1.deployment_status import Side
+from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.model import names
-from trimtab.model.kinds import DEPLOYMENT, POD_DISRUPTION_BUDGET
-from trimtab.model.plan import Apply, Delete, controller_reference
+from trimtab.model.kinds import POD_DISRUPTION_BUDGET, WORKLOAD
+from trimtab.model.plan import Apply, controller_reference, controller_uid
 
 MAX_UNAVAILABLE = 1
 
 
 def budgets_of(observed: DeploymentObserved, sizes: Iterable[tuple[Side | None, int]]) -> tuple[Apply, ...]:
-    """One for each side with more than one pod; one that is there is kept while the side has its role."""
+    """One for each side with more than one pod; one that is there is kept while the side has its role.
+
+    Its workload owns it, so it goes with the pods and takes no write of its own.
+    """
     return tuple(
-        _budget(observed, side.revision)
+        _budget(observed, workload)
         for side, size in sizes
         if side is not None and (size > 1 or side.revision in observed.budgets)
+        if (workload := observed.workloads.get(side.revision)) is not None and not workload.deleting
+        if _is_free(observed, workload)
     )
 
 
-def stale_budgets(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Those of revisions that have neither a role nor a pod."""
-    waiting, _ = beside(observed, status)
-    roles = {side.revision for side in (status.stable, status.candidate, waiting) if side is not None}
-    return tuple(
-        _delete(body)
-        for revision, body in sorted(observed.budgets.items())
-        if revision not in roles and not _has_pods(observed, revision)
-    )
+def _is_free(observed: DeploymentObserved, workload: WorkloadObserved) -> bool:
+    """Not while the budget of a workload that was deleted is still there: it is made when that has gone."""
+    known = observed.budgets.get(workload.revision)
+    return known is None or controller_uid(known) == workload.body["metadata"]["uid"]
 
 
-def _has_pods(observed: DeploymentObserved, revision: str) -> bool:
-    workload = observed.workloads.get(revision)
-    return workload is not None and (workload.replicas > 0 or bool(workload.pods))
-
-
-def _budget(observed: DeploymentObserved, revision: str) -> Apply:
+def _budget(observed: DeploymentObserved, workload: WorkloadObserved) -> Apply:
+    revision = workload.revision
     body: dict[str, Any] = {
         "apiVersion": POD_DISRUPTION_BUDGET.api_version,
         "kind": POD_DISRUPTION_BUDGET.name,
@@ -52,7 +47,7 @@ def _budget(observed: DeploymentObserved, revision: str) -> Apply:
             "name": names.workload(observed.name, revision),
             "namespace": observed.namespace,
             "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
-            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+            "ownerReferences": [controller_reference(workload.body, WORKLOAD)],
         },
         "spec": {
             "maxUnavailable": MAX_UNAVAILABLE,
@@ -61,10 +56,3 @@ def _budget(observed: DeploymentObserved, revision: str) -> Apply:
         },
     }
     return Apply(POD_DISRUPTION_BUDGET, body, observed.budgets.get(revision))
-
-
-def _delete(body: Any) -> Delete:
-    meta = body["metadata"]
-    return Delete(
-        POD_DISRUPTION_BUDGET, meta["namespace"], meta["name"], meta["uid"], meta["resourceVersion"]
-    )

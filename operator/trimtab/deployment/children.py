@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
-from trimtab.deployment.budgets import budgets_of, stale_budgets
+from trimtab.deployment.budgets import budgets_of
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.deployment.revision import stale_records
 from trimtab.deployment.traffic.provider import Wanted
@@ -53,7 +53,7 @@ def children_of(
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads without traffic, their budgets, and the records that nobody needs.
+    """Retired workloads without traffic, with their budgets, and the records that nobody needs.
 
     Workloads are deleted in the foreground: an object that is still there says that pods of it are.
     """
@@ -63,7 +63,7 @@ def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tupl
         for workload in retired(observed, status)
         if provider.may_shrink(observed, workload, 0, None, 0) and not workload.deleting
     )
-    return (*workloads, *stale_budgets(observed, status), *stale_records(observed, status))
+    return (*workloads, *stale_records(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:

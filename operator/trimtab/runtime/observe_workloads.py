@@ -33,9 +33,10 @@ def records_of(cache: Cache, uid: str) -> dict[str, RevisionRecord]:
 
 
 def budgets_of(cache: Cache, uid: str) -> dict[str, Object]:
-    """The PodDisruptionBudgets of a Deployment, by revision."""
-    bodies = cache.owned_by(uid, POD_DISRUPTION_BUDGET)
-    return {body["metadata"]["labels"][LABEL_REVISION]: body for body in bodies}
+    """The PodDisruptionBudgets that have the names of a Deployment's workloads, by revision."""
+    workloads = [workload["metadata"] for workload in cache.owned_by(uid, WORKLOAD)]
+    found = (cache.get(POD_DISRUPTION_BUDGET, meta["namespace"], meta["name"]) for meta in workloads)
+    return {body["metadata"]["labels"][LABEL_REVISION]: body for body in found if body is not None}
 
 
 def service_of(cache: Cache, uid: str) -> Object | None:

@@ -150,7 +150,6 @@ IN_WATCHED_NAMESPACES = (
             "watch": _CACHE,
             "patch": "server-side apply of a revision's budget",
             "create": "server-side apply of one that is absent",
-            "delete": "that of a revision without role and pods",
         },
     ),
     Grant(ENDPOINT_SLICE, {"list": f"{_CACHE}: which pods have traffic", "watch": _CACHE}),

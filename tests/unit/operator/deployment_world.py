@@ -33,7 +33,7 @@ from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
 from trimtab.model.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
-from trimtab.model.plan import Apply, Create, Delete, Plan, Scale
+from trimtab.model.plan import Apply, Create, Delete, Plan, Scale, controller_uid
 
 
 class Refused(Exception):
@@ -162,8 +162,6 @@ class World:
                 self.records.setdefault(record.revision, record)
             case Scale():
                 self._scale(write)
-            case Delete(kind=kind) if kind is POD_DISRUPTION_BUDGET:
-                self.budgets = {r: b for r, b in self.budgets.items() if b["metadata"]["name"] != write.name}
             case Delete(kind=kind) if kind is CONTROLLER_REVISION:
                 self.records = {r: kept for r, kept in self.records.items() if not write.name.endswith(r)}
             case Delete():
@@ -266,6 +264,8 @@ class World:
         """The controllers of workloads get round to it: pods come and go; ``ready``: all of them start up."""
         for revision in [r for r, w in self.workloads.items() if w.deleting and not w.pods]:
             del self.workloads[revision]
+        owners = {w.body["metadata"]["uid"] for w in self.workloads.values()}
+        self.budgets = {r: b for r, b in self.budgets.items() if controller_uid(b) in owners}
         for workload in self.workloads.values():
             if workload.deleting:
                 workload.replicas = 0
