@@ -86,7 +86,8 @@ class Witness:
 
     def _see(self, kind: Kind, event: str, obj: Object) -> None:
         meta = obj["metadata"]
-        may_go = kind == WORKLOAD and obj["spec"]["replicas"] == 0
+        # In the foreground: an object that was marked first, and went when its pods had gone.
+        may_go = kind == WORKLOAD and "deletionTimestamp" in meta
         if event == "DELETED" and not (may_go or self._deletions_expected):
             self.broken.append(f"{kind.id} {meta['name']} was deleted")
         match kind.id:
