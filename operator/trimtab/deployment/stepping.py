@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trimtab.deployment.children import Wanted, children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
@@ -11,6 +13,7 @@ from trimtab.deployment.steps import brief_pause, position
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
 from trimtab.deployment.waiting import undecided
+from trimtab.model import history
 from trimtab.model.conditions import progressing
 
 
@@ -72,8 +75,17 @@ def _weight_applied(turn: Turn) -> Decision:
             return wait(turn, wake=left)
         following += 1
     text = provider_of(turn.observed.spec).weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
-    entry = f"weight-{turn.at.index}-{turn.name}"
-    return _begin(turn, following).note(entry, Reason.WEIGHT_APPLIED, text, turn.now)
+    return _begin(_noted(turn, f"weight-{turn.at.index}-{turn.name}", Reason.WEIGHT_APPLIED, text), following)
+
+
+def _noted(turn: Turn, entry_id: str, reason: Reason, message: str) -> Turn:
+    """The turn with a line of history before those of what follows in the same pass."""
+    status = turn.observed.status
+    entries = history.append(
+        status.history, entry_id=entry_id, reason=reason, message=message, now=turn.now, warning=False
+    )
+    noted = status.model_copy(update={"history": entries})
+    return replace(turn, observed=replace(turn.observed, status=noted))
 
 
 def _begin(turn: Turn, index: int) -> Decision:

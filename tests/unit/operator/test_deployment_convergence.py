@@ -184,6 +184,7 @@ def test_the_plain_rollout_never_has_fewer_pods_than_asked_for() -> None:
     assert [w for i, w in enumerate(weights) if i == 0 or weights[i - 1] != w] == [0, 20, 50, 80, 90, 0]
     assert world.status["stable"]["modelVersion"] == "churn-v2"
     assert world.status["phase"] == "Ready"
+    assert [entry["reason"] for entry in world.status["history"]][-2:] == ["WeightApplied", "Promoted"]
 
 
 def test_a_frozen_rollout_keeps_its_weight_and_may_still_be_aborted() -> None:
