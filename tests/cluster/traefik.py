@@ -42,7 +42,7 @@ def install(cluster: Cluster) -> str:
 
 def remove(kubectl: Kubectl) -> None:
     """All of it but the kinds, which the operator watches."""
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
     kubectl("delete", f"clusterrolebinding/{NAME}", f"gatewayclass/{GATEWAY_CLASS}", "--ignore-not-found")
 
 

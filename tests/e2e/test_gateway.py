@@ -62,7 +62,7 @@ def candidate_that_waits(served: Served, flavour: str) -> str:
     return candidate(served.until(lambda d: objects.phase(d) == "Paused", f"{flavour} to wait for a person"))
 
 
-def test_steps_promotion_and_abort_lose_no_request_and_the_share_is_that_of_the_route(
+def test_no_step_nor_any_way_back_loses_a_request_and_the_share_is_that_of_the_route(
     served: Served, gateway: str, pool: Path
 ) -> None:
     old = served.get()["status"]["stable"]["revision"]
@@ -78,20 +78,24 @@ def test_steps_promotion_and_abort_lose_no_request_and_the_share_is_that_of_the_
         served.act("promote")
         deployment = served.ready()
         assert deployment["status"]["stable"]["revision"] == new
+        load.mark("rollback")
+        served.act("rollback")
+        served.until(lambda d: d["status"]["stable"]["revision"] == old, "the revision before")
+        served.await_only(old)
         load.mark("abort")
         rejected = candidate_that_waits(served, "rejected")
         served.act("abort")
         aborted = served.until(lambda d: objects.phase(d) == "Aborted", "all traffic to be back")
-        served.await_only(new)
+        served.await_only(old)
         load.wait_for(120)
     load.assert_none_failed(at_least=3000)
     assert sum(seen.values()) >= 5000
     assert abs(100 * seen[new] / sum(seen.values()) - WEIGHT) <= 2, seen
-    assert quarantined(aborted) == {rejected: "AbortedByPerson"}
+    assert quarantined(aborted) == {new: "RolledBackByPerson", rejected: "AbortedByPerson"}
 
 
 def test_the_route_goes_with_the_provider(served: Served) -> None:
-    served.apply(replicas=1, env={"FLAVOUR": "sound"}, traffic={"provider": "ReplicaRatio"})
+    served.apply(replicas=1, traffic={"provider": "ReplicaRatio"})
     served.ready()
     routes = ("httproutes.gateway.networking.k8s.io", "--selector=trimtab.dev/deployment=edge")
     wait_until(lambda: not served.world.get(*routes)["items"], 60, "the route to be gone")

@@ -15,6 +15,7 @@ from tests.unit.operator.test_deployment_convergence import (
     STEPS,
     VERSIONS,
     DeploymentMachine,
+    rollback,
     to_version,
 )
 
@@ -106,6 +107,26 @@ def test_a_failed_verdict_sends_traffic_back_in_the_same_pass() -> None:
     assert world.workloads[samples.revision(2, world.spec)].replicas == 1, "its pods wait for the Gateway"
     world.settle()
     assert world.status["phase"] == "Aborted"
+
+
+def test_a_rollback_waits_for_endpoints_and_moves_traffic_once() -> None:
+    world = serving_one(STEPS[:1], 4)
+    to_version(world, 2)
+    world.settle()
+    left, back = samples.revision(2, world.spec), samples.revision(1, world.spec)
+    rollback(world)
+    moves = [world.data_plane]
+    for _ in range(60):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        if world.data_plane != moves[-1]:
+            moves.append(world.data_plane)
+            assert len(world.behind & {pod.name for pod in world.workloads[back].pods}) == 4
+        world.pass_time(2)
+    assert moves == [{left: 100}, {back: 100}]
+    assert (list(world.workloads), list(world.services)) == ([back], [back])
+    assert world.selected(world.service) == {back}
 
 
 def test_a_gateway_that_refuses_stops_the_rollout_and_is_quoted() -> None:
