@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,12 @@ TRAFFIC: Mapping[str, Any] = {
 }
 ERRORS = {"metrics": [{"name": "errors", "preset": "errorRate", "maxAbsolute": "0.02"}]}
 WEIGHT = 10
-STEPS = ({"weight": WEIGHT}, {"pause": {}}, {"weight": 50}, {"pause": {"for": "3s"}})
+STEPS: Sequence[Mapping[str, Any]] = (
+    {"weight": WEIGHT},
+    {"pause": {}},
+    {"weight": 50},
+    {"pause": {"for": "3s"}},
+)
 SEEN = re.compile(r'^trimtab_requests_total\{traffic="live",code="..."\} (\d+)$', re.MULTILINE)
 
 
