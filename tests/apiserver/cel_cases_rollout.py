@@ -9,6 +9,8 @@ from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
 
 ROLLOUT = "spec.rollout"
 STEPS = "spec.rollout.steps"
+TRAFFIC = "spec.traffic"
+BY_ROUTE = {"provider": "GatewayAPI", "gatewayRef": {"name": "edge"}, "hostnames": ["flights.example"]}
 NOT_BEFORE_1S = "a deadline must be at least 1s and at most 720h"
 
 
@@ -48,6 +50,18 @@ STEP_RULES = (
         DIFFERENT,
         accepted={"spec.serving.replicas": 5, STEPS: weights(20, 40)},
         refused={"spec.serving.replicas": 3, STEPS: weights(20, 25)},
+    ),
+    deployment(
+        TRAFFIC,
+        "gatewayRef and hostnames belong to provider GatewayAPI: set it, or remove them",
+        accepted={TRAFFIC: BY_ROUTE, STEPS: weights(1, 2), "spec.serving.replicas": 1},
+        refused={TRAFFIC: BY_ROUTE | {"provider": "ReplicaRatio"}},
+    ),
+    deployment(
+        TRAFFIC,
+        "provider GatewayAPI needs gatewayRef and at least one of hostnames: add them",
+        accepted={TRAFFIC: BY_ROUTE | {"hostnames": ["*.example", "a.b.example"]}},
+        refused={TRAFFIC: BY_ROUTE | {"hostnames": []}},
     ),
     deployment(
         f"{STEPS}[].pause.for",

@@ -40,6 +40,7 @@ class Served:
         analysis: Mapping[str, Any] | None = None,
         deadline: str = "5m",
         serving: Mapping[str, Any] | None = None,
+        traffic: Mapping[str, Any] | None = None,
     ) -> str:
         """`kubectl apply`. ``version`` None: follow what is approved. ``serving``: more fields of it. Returns
         what kubectl printed."""
@@ -56,6 +57,8 @@ class Served:
             },
             "rollout": rollout | ({"analysis": dict(analysis)} if analysis else {}),
         }
+        if traffic is not None:
+            spec["traffic"] = dict(traffic)
         meta = {"name": self.name}
         return self.world.apply(
             {"apiVersion": "trimtab.dev/v1alpha1", "kind": "Deployment", "metadata": meta, "spec": spec}

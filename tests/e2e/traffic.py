@@ -60,16 +60,17 @@ def _sent(control: Control) -> int:
 
 @contextmanager
 def traffic(
-    url: str, model: str, pool: Path, *, connections: Sequence[Connections] = ("new",)
+    url: str, model: str, pool: Path, *, connections: Sequence[Connections] = ("new",), host: str = ""
 ) -> Iterator[Traffic]:
-    """RATE_PER_SECOND requests per second for each kind of connection, until the block ends."""
+    """RATE_PER_SECOND requests per second for each kind of connection, until the block ends. ``host``: what
+    they ask for at a front that routes by name."""
     with tempfile.TemporaryDirectory(prefix="load-") as folder, ExitStack() as stack:
         folders = [Path(folder) / kind.replace(" ", "-") for kind in connections]
         processes = []
         for kind, place in zip(connections, folders, strict=True):
             place.mkdir()
             kept = kind == "kept alive"
-            running_one = generator(url, model, pool, place, rate=RATE_PER_SECOND, keep_alive=kept)
+            running_one = generator(url, model, pool, place, rate=RATE_PER_SECOND, keep_alive=kept, host=host)
             processes.append(stack.enter_context(running_one))
         controls = []
         for place in folders:

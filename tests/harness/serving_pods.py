@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,9 @@ class _Served:
 class ServingPods:
     """`play` says what pods of a revision do, `rate` how many clients connect per second to each Service.
 
-    `clients` say what is asked of a model that has a profile; without them a server counts no feature.
+    `shares` is what a Gateway sends to the Service of each revision, in percent of that rate: nothing unless
+    a test plays one. `clients` say what is asked of a model that has a profile; without them a server counts
+    no feature.
     `unanswered` counts clients that found a Service without any ready pod, once it has had one.
     """
 
@@ -55,6 +58,7 @@ class ServingPods:
         profile_of: Callable[[Object], Profile | None],
     ) -> None:
         self.rate = 0.0
+        self.shares: Mapping[str, int] = {}
         self.unanswered = 0
         self.clients: Clients | None = None
         self._api = api
@@ -67,6 +71,7 @@ class ServingPods:
         self._statuses: dict[str, int] = {}
         self._pages: dict[str, bytes] = {}
         self._slices: dict[str, tuple[str, list[str]]] = {}
+        self._of_revisions: set[str] = set()
         self._slices_moved = asyncio.Event()
         self._begun: set[str] = set()
         self._asked = 0
@@ -205,19 +210,27 @@ class ServingPods:
             for endpoint in obj.get("endpoints") or ()
             if endpoint.get("conditions", {}).get("ready")
         ]
-        self._slices[meta["name"]] = (meta["labels"][SERVICE_LABEL], ready)
+        service = meta["labels"][SERVICE_LABEL]
+        self._slices[meta["name"]] = (service, ready)
+        if "trimtab.dev/revision" in meta["labels"]:
+            self._of_revisions.add(service)
 
     async def send_requests(self) -> None:
         """Clients arrive evenly, for ever."""
-        due, last = 0.0, time.monotonic()
+        due: defaultdict[str, float] = defaultdict(float)
+        last = time.monotonic()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
-            due += self.rate * (now - last)
-            last = now
             for service in {service for service, _ in self._slices.values()}:
-                self._ask(service, int(due))
-            due -= int(due)
+                due[service] += self.rate * (now - last) * self._share(service)
+                self._ask(service, int(due[service]))
+                due[service] %= 1
+            last = now
+
+    def _share(self, service: str) -> float:
+        """Clients ask the front Service; those of revisions are for the Gateway."""
+        return self.shares.get(service, 0) / 100 if service in self._of_revisions else 1.0
 
     def _ask(self, service: str, clients: int) -> None:
         ready = sorted(uid for name, uids in self._slices.values() if name == service for uid in uids)

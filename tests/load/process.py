@@ -26,7 +26,15 @@ def summary_of(folder: Path) -> Path:
 
 @contextmanager
 def generator(
-    url: str, model: str, pool: Path, folder: Path, *, rate: int, keep_alive: bool = False, seed: int = 1
+    url: str,
+    model: str,
+    pool: Path,
+    folder: Path,
+    *,
+    rate: int,
+    keep_alive: bool = False,
+    seed: int = 1,
+    host: str = "",
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Requests at a fixed rate and their labels some seconds later, until stopped or the block ends."""
     command = [
@@ -35,6 +43,7 @@ def generator(
         *("--label-delay", str(LABEL_DELAY_SECONDS)),
         *("--control", str(socket_of(folder)), "--json", str(summary_of(folder))),
         *(["--keep-alive"] if keep_alive else []),
+        *(["--host", host] if host else []),
     ]
     path = os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)

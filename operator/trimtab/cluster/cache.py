@@ -1,4 +1,4 @@
-"""What the watches and sweeps have told us: one trimmed copy per object, with the two lookups that we need.
+"""What the watches and sweeps have told us: one trimmed copy per object, with the lookups that we need.
 
 Only the event loop touches it. It never concludes absence by itself: irreversible steps re-read live.
 """
@@ -35,6 +35,7 @@ class Cache:
         # Every event asks for a kind of a namespace: looking through all would grow with the square.
         self._by_place: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._by_model: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
+        self._by_hostname: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._objects.get(ObjectKey(kind.id, namespace, name))
@@ -56,6 +57,10 @@ class Cache:
     def of_model(self, kind: Kind, namespace: str, model: str) -> list[Object]:
         """Objects labelled with the model's name."""
         return self._sorted(self._by_model.get((kind.id, namespace, model), ()), kind)
+
+    def of_hostname(self, kind: Kind, hostname: str) -> list[Object]:
+        """Objects whose ``spec.traffic`` claims the hostname."""
+        return self._sorted(self._by_hostname.get((kind.id, hostname), ()), kind)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -137,6 +142,8 @@ class Cache:
         model = obj["metadata"].get("labels", {}).get(LABEL_MODEL)
         if model:
             self._by_model[key.kind, key.namespace, model].add(key)
+        for hostname in _hostnames(obj):
+            self._by_hostname[key.kind, hostname].add(key)
 
     def _forget(self, key: ObjectKey) -> None:
         obj = self._objects.pop(key, None)
@@ -146,9 +153,15 @@ class Cache:
         _discard(self._by_owner, controller_uid(obj), key)
         model = obj["metadata"].get("labels", {}).get(LABEL_MODEL)
         _discard(self._by_model, (key.kind, key.namespace, model), key)
+        for hostname in _hostnames(obj):
+            _discard(self._by_hostname, (key.kind, hostname), key)
 
     def _sorted(self, keys: Iterable[ObjectKey], kind: Kind) -> list[Object]:
         return [self._objects[key] for key in sorted(keys) if key.kind == kind.id]
+
+
+def _hostnames(obj: Object) -> tuple[str, ...]:
+    return tuple(obj.get("spec", {}).get("traffic", {}).get("hostnames", ()))
 
 
 def _version(obj: Mapping[str, Any]) -> str:

@@ -201,6 +201,14 @@ class Client:
             "PATCH", kind, path, body=changes, query=query, content_type="application/merge-patch+json"
         )
 
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows the kind now."""
+        try:
+            answer = await self._send("GET", kind, f"/apis/{kind.group}/{kind.version}")
+        except Gone:
+            return False
+        return any(resource["name"] == kind.plural for resource in answer.get("resources", ()))
+
     async def who_am_i(self) -> str:
         """The user name under which the API server knows this client."""
         review = {"apiVersion": SELF_SUBJECT_REVIEW.api_version, "kind": SELF_SUBJECT_REVIEW.name}

@@ -23,7 +23,7 @@ from trimtab_runtime.contract.profile import Profile
 
 SCORE = "score"
 DEFAULT_FLOOR = "0.05"
-NO_DATA_BELOW_CONNECTIONS = 50
+NO_DATA_BELOW_UNITS = 50
 
 
 class Verdict(StrEnum):
@@ -103,12 +103,12 @@ def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples:
     rate = evidence.rates.get(metric.name)
     if rate is None:
         return MetricVerdict(metric.name, Verdict.NO_DATA, metric.aborts, message="no scrape yet")
-    by_connection = metric.preset == "errorRate"
+    by_unit = metric.preset == "errorRate"
     found = judge(
         rate,
         alpha=alpha,
-        min_samples=0 if by_connection else min_samples,
-        no_data_below=NO_DATA_BELOW_CONNECTIONS if by_connection else 1,
+        min_samples=0 if by_unit else min_samples,
+        no_data_below=NO_DATA_BELOW_UNITS if by_unit else 1,
     )
     return MetricVerdict(
         name=metric.name,
@@ -117,9 +117,7 @@ def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples:
         samples=found.samples,
         value=found.value,
         bound=found.bound,
-        samples_to_verdict=samples_to_verdict(
-            rate, alpha=alpha, min_samples=0 if by_connection else min_samples
-        ),
+        samples_to_verdict=samples_to_verdict(rate, alpha=alpha, min_samples=0 if by_unit else min_samples),
         message=_rate_message(found.value, found.stable_value),
     )
 

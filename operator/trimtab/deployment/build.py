@@ -60,10 +60,14 @@ def front_service(observed: DeploymentObserved, revision: str | None) -> Apply:
         },
         "spec": {
             "selector": selector,
-            "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": PORT, "protocol": "TCP"}],
+            "ports": service_ports(),
         },
     }
     return Apply(SERVICE, body, observed.service)
+
+
+def service_ports() -> list[dict[str, Any]]:
+    return [{"name": "http", "port": SERVICE_PORT, "targetPort": PORT, "protocol": "TCP"}]
 
 
 def selects_both(service: Mapping[str, Any]) -> bool:

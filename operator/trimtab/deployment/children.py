@@ -13,14 +13,14 @@ from __future__ import annotations
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
 from trimtab.deployment.budgets import budgets_of
-from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.revision import stale_records
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.traffic.replica_ratio import Pair
 from trimtab.deployment.traffic.sides import beside, ready, retired, serving
 from trimtab.model.kinds import WORKLOAD
-from trimtab.model.plan import ChildWrite, Delete, Scale
+from trimtab.model.plan import ChildWrite, Delete, Scale, delete_of
 
 
 def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) -> Wanted:
@@ -53,17 +53,19 @@ def children_of(
 
 
 def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-    """Retired workloads without traffic, with their budgets, and the records that nobody needs.
+    """Retired workloads without traffic, with their budgets, what their traffic was made of, and the records
+    that nobody needs.
 
     Workloads are deleted in the foreground: an object that is still there says that pods of it are.
     """
     provider = provider_of(observed.spec)
     workloads = (
-        _delete(workload)
+        delete_of(WORKLOAD, workload.body, foreground=True)
         for workload in retired(observed, status)
         if provider.may_shrink(observed, workload, 0, None, 0) and not workload.deleting
     )
-    return (*workloads, *stale_records(observed, status))
+    traffic = provider.leftovers(observed, status)
+    return (*workloads, *traffic, *stale_records(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:
@@ -91,13 +93,6 @@ def _shrink(
         return []
     may = provider_of(observed.spec).may_shrink(observed, workload, size, other, other_size)
     return [Scale(WORKLOAD, workload.body, size)] if may else []
-
-
-def _delete(workload: WorkloadObserved) -> Delete:
-    meta = workload.body["metadata"]
-    return Delete(
-        WORKLOAD, meta["namespace"], meta["name"], meta["uid"], meta["resourceVersion"], foreground=True
-    )
 
 
 __all__ = ["Wanted", "children_of", "deletions_of", "ready", "serving", "wanted"]

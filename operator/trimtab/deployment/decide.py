@@ -16,10 +16,16 @@ from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import freeze, revision_of
 from trimtab.deployment.signature import signature_problem
 from trimtab.deployment.target import NoTarget, target_of
+from trimtab.deployment.traffic.provider import Problem
+from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import turn_name
+from trimtab.model.clock import after
 from trimtab.model.conditions import Condition, progressing, stalled
 from trimtab.model.conditions import ready as ready_now
 from trimtab.model.plan import Plan
+
+LOOK_AGAIN_SECONDS = 30.0
+"""What another Deployment no longer claims is no event of ours."""
 
 
 class Situation(Enum):
@@ -41,6 +47,9 @@ def decide(observed: DeploymentObserved, now: datetime) -> Plan:
 def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     if observed.status.abort is not None:
         return abort.go_on(observed)
+    obstacle = provider_of(observed.spec).obstacle(observed)
+    if obstacle is not None:
+        return _stand_still(observed, obstacle, now)
     target = target_of(observed)
     if observed.status.rollback is not None and not _is_overtaken(observed, target, now):
         return rollback.go_on(observed, now)
@@ -85,6 +94,13 @@ def _situation(observed: DeploymentObserved, target: VersionObserved, revision: 
     return Situation.NEW_REVISION
 
 
+def _stand_still(observed: DeploymentObserved, obstacle: Problem, now: datetime) -> Decision:
+    """What serves goes on as it is; nothing is written but why nothing begins."""
+    status = observed.status.model_copy(update={"phase": "Stalled"})
+    shown = stalled(obstacle.reason, obstacle.message)
+    return Decision(status, shown, wake_at=after(now, LOOK_AGAIN_SECONDS))
+
+
 def _without_target(observed: DeploymentObserved, target: NoTarget) -> Decision:
     """What serves goes on serving; a candidate that the spec no longer asks for is dropped."""
     state = progressing if target.waiting else stalled
@@ -98,11 +114,12 @@ def _served(observed: DeploymentObserved, now: datetime) -> Decision:
     if stable is None:
         raise AssertionError("the situation says that a stable revision serves")
     size, there = observed.spec.serving.replicas, serving(observed, stable)
-    if ready(observed, stable) >= size and there >= size:
+    problem = provider_of(observed.spec).problem(observed)
+    if ready(observed, stable) >= size and there >= size and problem is None:
         message = f"{stable.model_version} serves with {size} pods"
         decision = _without_candidate(observed, "Ready", _good(observed, message))
     else:
-        reason, message = _not_ready(observed, stable)
+        reason, message = _not_ready(observed, stable, problem)
         decision = _without_candidate(observed, "Progressing", progressing(reason, message))
     if dropped is None:
         return decision
@@ -240,9 +257,11 @@ def _candidate(observed: DeploymentObserved, now: datetime) -> Decision:
     return rollout.follow(observed, candidate, now)
 
 
-def _not_ready(observed: DeploymentObserved, side: Side) -> tuple[str, str]:
+def _not_ready(observed: DeploymentObserved, side: Side, problem: Problem | None) -> tuple[str, str]:
     workload = observed.workloads.get(side.revision)
     if workload is not None and workload.trouble is not None:
         return workload.trouble.reason, workload.trouble.message
-    size = observed.spec.serving.replicas
-    return Reason.PODS_NOT_READY, f"{serving(observed, side)} of {size} pods are ready behind the Service"
+    size, there = observed.spec.serving.replicas, serving(observed, side)
+    if problem is not None and there >= size:
+        return problem.reason, problem.message
+    return Reason.PODS_NOT_READY, f"{there} of {size} pods are ready behind the Service"

@@ -18,6 +18,7 @@ from trimtab.deployment.pod_counters import (
     Interval,
     PodCounters,
     SideName,
+    Unit,
     counters,
     difference,
     has_fallen,
@@ -39,9 +40,7 @@ from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.errors import ContractError
 from trimtab_runtime.contract.page import ServerPage
 from trimtab_runtime.contract.serving import (
-    CONNECTIONS,
     DURATION_EDGES,
-    ERROR_CONNECTIONS,
     FEATURE_ROWS,
     LIVE,
     ROWS,
@@ -89,7 +88,7 @@ class Evidence:
     sums: Mapping[SideName, ServerCounts] = field(
         default_factory=lambda: {side: ServerCounts({}) for side in SIDES}
     )
-    connections: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
+    units: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     load: Mapping[SideName, Load] = field(default_factory=lambda: dict.fromkeys(SIDES, Load()))
     queries: Mapping[str, QueryEvidence] = field(default_factory=dict)
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -117,9 +116,14 @@ def limits_of(metric: Metric) -> RateLimits | None:
 
 
 def advance(
-    evidence: Evidence, round_: ScrapeRound, previous: Mapping[str, ServerPage], analysis: Analysis
+    evidence: Evidence,
+    round_: ScrapeRound,
+    previous: Mapping[str, ServerPage],
+    analysis: Analysis,
+    unit: Unit,
 ) -> Evidence:
     """Evidence after one more round. ``previous``: the last page of each pod uid that this process has seen.
+    ``unit``: what errors and shares are counted in; it may change between rounds.
 
     A round that was counted already changes nothing. A pod whose counters fell although its process is the
     same one is left out until they are beyond what was counted: nothing counts twice. A pod that drains
@@ -146,15 +150,15 @@ def advance(
     for uid in round_.vanished & set(pods):
         gone = pods.pop(uid)
         trials[gone.side].add(unanswered(gone))
-    connections = {s: evidence.connections[s] + trials[s].connections for s in SIDES}
+    units = {s: evidence.units[s] + trials[s].units(unit) for s in SIDES}
     return replace(
         evidence,
         pods=pods,
-        rates=_rates(evidence, trials, analysis.effective_metrics),
+        rates=_rates(evidence, trials, analysis.effective_metrics, unit),
         sums=sums,
-        connections=connections,
+        units=units,
         load={side: _load(evidence.load[side], trials[side], passed) for side in SIDES},
-        traffic_seconds=evidence.traffic_seconds + (passed if connections["candidate"] else 0.0),
+        traffic_seconds=evidence.traffic_seconds + (passed if units["candidate"] else 0.0),
         last_round=round_.at,
     )
 
@@ -175,17 +179,6 @@ def with_looks(evidence: Evidence, analysis: Analysis, looks: Mapping[str, Look]
         if metric.name in looks
     }
     return replace(evidence, queries={**known, **seen})
-
-
-def by_requests(page: ServerPage) -> ServerPage:
-    """The page with requests in the place of connections: what foreign servers count. Both sides must be
-    counted in one unit, or the shares of their errors say nothing."""
-    counts = page.counts
-    as_requests: dict[Series, int] = {
-        (CONNECTIONS, LIVE): counts.requests(),
-        (ERROR_CONNECTIONS, LIVE): counts.requests("5xx"),
-    }
-    return replace(page, counts=ServerCounts({**counts.values, **as_requests}))
 
 
 def _load(before: Load, interval: Interval, passed: float) -> Load:
@@ -211,7 +204,7 @@ def _distribution(items: Iterable[tuple[Series, int]]) -> Iterable[tuple[Series,
 
 
 def _rates(
-    evidence: Evidence, trials: Mapping[SideName, Interval], metrics: Iterable[Metric]
+    evidence: Evidence, trials: Mapping[SideName, Interval], metrics: Iterable[Metric], unit: Unit
 ) -> dict[str, RateEvidence]:
     result = {}
     for metric in metrics:
@@ -221,17 +214,17 @@ def _rates(
         known = evidence.rates.get(metric.name)
         if known is None or known.limits != limits:
             known = no_evidence(limits)
-        counts = {side: _side_counts(metric, trials[side]) for side in SIDES}
+        counts = {side: _side_counts(metric, trials[side], unit) for side in SIDES}
         result[metric.name] = add_interval(known, stable=counts["stable"], candidate=counts["candidate"])
     return result
 
 
-def _side_counts(metric: Metric, interval: Interval) -> SideCounts:
-    """Errors per connection, refused or slow requests per request; each may be counted an interval after its
+def _side_counts(metric: Metric, interval: Interval, unit: Unit) -> SideCounts:
+    """Errors per unit, refused or slow requests per request; each may be counted an interval after its
     trial."""
     if metric.preset == "errorRate":
-        errors = interval.error_connections
-        return SideCounts(max(interval.connections, errors), errors)
+        errors = interval.errors(unit)
+        return SideCounts(max(interval.units(unit), errors), errors)
     if metric.preset == "clientErrors":
         return SideCounts(interval.requests, interval.refused)
     slow = interval.slow[EDGE_OF[metric.max_duration or "1s"]]

@@ -11,6 +11,7 @@ from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.analysis import MetricVerdict
 from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.traffic.routing import Routing
 from trimtab.model.settings import Settings
 from trimtab_runtime.contract.signature import Signature
 
@@ -42,7 +43,8 @@ class PodTrouble:
 class PodObserved:
     """A pod whose controller chain ends in one of our workloads.
 
-    ``serving`` = the front Service's endpoints hold it as ready.
+    ``serving`` = the front Service's endpoints hold it as ready; ``routable`` = those of the Service of its
+    revision do.
     """
 
     name: str
@@ -54,6 +56,7 @@ class PodObserved:
     trouble: PodTrouble | None = None
     restarts: int = 0
     not_ready_since: datetime | None = None
+    routable: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ class WorkloadObserved:
         return sum(pod.serving for pod in self.pods)
 
     @property
+    def routable_pods(self) -> int:
+        return sum(pod.routable for pod in self.pods)
+
+    @property
     def trouble(self) -> PodTrouble | None:
         return next((pod.trouble for pod in self.pods if pod.trouble is not None), None)
 
@@ -123,6 +130,7 @@ class DeploymentObserved:
     query_problems: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Mapping[str, Any] | None = None
     action: str = ""
+    routing: Routing = field(default_factory=Routing)
 
     @property
     def is_frozen(self) -> bool:

@@ -10,6 +10,8 @@ from trimtab_runtime.contract.page import ServerPage
 from trimtab_runtime.contract.serving import DURATION_EDGES, LIVE
 
 SideName = Literal["stable", "candidate"]
+Unit = Literal["connection", "request"]
+"""What errors and shares are counted in. Both sides must be counted in one unit, or shares say nothing."""
 SIDES: tuple[SideName, SideName] = ("stable", "candidate")
 
 
@@ -25,6 +27,7 @@ class PodCounters:
     connections: int
     error_connections: int
     requests: int
+    failed: int
     refused: int
     slow: Mapping[str, int]
     request_seconds: float
@@ -38,10 +41,21 @@ class Interval:
     connections: int = 0
     error_connections: int = 0
     requests: int = 0
+    failed: int = 0
     refused: int = 0
     slow: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DURATION_EDGES, 0))
     request_seconds: float = 0.0
     pod_seconds: float = 0.0
+
+    def units(self, unit: Unit) -> int:
+        """Connections; or requests, where a Gateway keeps a few connections open for all clients, or where a
+        foreign server counts nothing else."""
+        return self.connections if unit == "connection" else self.requests
+
+    def errors(self, unit: Unit) -> int:
+        """Units with an error. A request whose connection closed without an answer has no code: it is told by
+        error connections that are more than the failed requests."""
+        return self.error_connections if unit == "connection" else max(self.failed, self.error_connections)
 
     def add(self, other: PodCounters | None, *, seconds: float = 0.0) -> None:
         """``seconds``: how long the process was watched for it; 0 where that is not known."""
@@ -53,6 +67,7 @@ class Interval:
         self.connections += other.connections
         self.error_connections += other.error_connections
         self.requests += other.requests
+        self.failed += other.failed
         self.refused += other.refused
         for edge, count in other.slow.items():
             self.slow[edge] += count
@@ -66,6 +81,7 @@ def counters(side: SideName, page: ServerPage) -> PodCounters:
         connections=counts.connections(),
         error_connections=counts.error_connections(),
         requests=counts.requests(),
+        failed=counts.requests("5xx"),
         refused=counts.requests("4xx"),
         slow={edge: counts.slower_than(edge) for edge in DURATION_EDGES},
         request_seconds=page.request_seconds[LIVE],
@@ -96,6 +112,7 @@ def difference(known: PodCounters | None, now: PodCounters) -> PodCounters | Non
         connections=now.connections - known.connections,
         error_connections=now.error_connections - known.error_connections,
         requests=now.requests - known.requests,
+        failed=now.failed - known.failed,
         refused=now.refused - known.refused,
         slow={edge: now.slow[edge] - known.slow.get(edge, 0) for edge in DURATION_EDGES},
         request_seconds=now.request_seconds - known.request_seconds,
@@ -110,17 +127,20 @@ def has_fallen(known: PodCounters | None, now: PodCounters) -> bool:
 
 
 def _is_negative(rest: PodCounters) -> bool:
-    counted = (rest.connections, rest.error_connections, rest.requests, rest.refused, *rest.slow.values())
-    return min(counted) < 0 or rest.request_seconds < 0
+    connections = (rest.connections, rest.error_connections)
+    requests = (rest.requests, rest.failed, rest.refused, *rest.slow.values())
+    return min(*connections, *requests) < 0 or rest.request_seconds < 0
 
 
 def unanswered(gone: PodCounters) -> PodCounters:
-    """Requests that were in flight in a pod when it vanished count as error connections."""
+    """Requests that were in flight in a pod when it vanished count as errors, each on a connection of its
+    own."""
     return replace(
         gone,
         connections=gone.in_flight,
         error_connections=gone.in_flight,
         requests=gone.in_flight,
+        failed=gone.in_flight,
         refused=0,
         slow=dict.fromkeys(DURATION_EDGES, 0),
     )

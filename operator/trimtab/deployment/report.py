@@ -53,11 +53,11 @@ def with_report(
 
 
 def observed_weight(evidence: Evidence | None) -> int | None:
-    """The candidate's share of the connections counted so far, in percent."""
+    """The candidate's share of the connections or requests counted so far, in percent."""
     if evidence is None:
         return None
-    total = sum(evidence.connections.values())
-    return round(100 * evidence.connections["candidate"] / total) if total else None
+    total = sum(evidence.units.values())
+    return round(100 * evidence.units["candidate"] / total) if total else None
 
 
 def _is_due(

@@ -16,6 +16,8 @@ from trimtab.deployment.waiting import undecided
 from trimtab.model import history
 from trimtab.model.conditions import progressing
 
+ANSWER_SECONDS = 10.0
+
 
 def advance(turn: Turn) -> Decision:
     """The step goes on, or the next one begins."""
@@ -26,6 +28,9 @@ def advance(turn: Turn) -> Decision:
         return _promotion(turn)
     if at.step.weight is not None:
         return _weight(turn)
+    problem = provider_of(observed.spec).problem(observed)
+    if problem is not None and problem.answered:
+        return stay(turn, problem.reason, problem.message)
     if observed.is_frozen:
         return stay(turn, Reason.PROVIDER_ERROR, observed.unread)
     return _pause(turn) if at.step.pause is not None else _analyze(turn)
@@ -50,7 +55,17 @@ def _weight(turn: Turn) -> Decision:
         # Not the candidate's fault: it is not given up for it, and goes on when the time is over.
         late = turn.seconds >= turn.observed.spec.rollout.progress_deadline_seconds
         return _weight_applied(turn) if late else wait(turn)
-    why, message = unready(turn, want.pair.candidate)
+    return _short_of(turn, want.pair.candidate)
+
+
+def _short_of(turn: Turn, size: int) -> Decision:
+    """Pods are missing, or the data plane has not taken the weight."""
+    why, message = unready(turn, size)
+    problem = provider_of(turn.observed.spec).problem(turn.observed)
+    if why is None and problem is not None and ready(turn.observed, turn.candidate) >= size:
+        # A second without an answer is what every change of a route takes: nothing to write.
+        shown = problem.answered or turn.seconds > ANSWER_SECONDS
+        why, message = (problem.reason if shown else None), problem.message
     return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
 
 
@@ -92,9 +107,7 @@ def _begin(turn: Turn, index: int) -> Decision:
     """The step ``index``; behind the last one promotion, which takes no pass of its own if all pods are
     there."""
     steps = turn.observed.spec.rollout.steps
-    if index < len(steps) or ready(turn.observed, turn.candidate) < turn.observed.spec.serving.replicas:
-        return enter(turn, index)
-    return _promote(turn)
+    return enter(turn, index) if index < len(steps) or not _is_whole(turn) else _promote(turn)
 
 
 def _pause(turn: Turn) -> Decision:
@@ -129,11 +142,14 @@ def _inconclusive(turn: Turn, text: str) -> Decision:
 
 def _promotion(turn: Turn) -> Decision:
     """All steps are done. The candidate grows to full size; then it is promoted."""
-    size = turn.observed.spec.serving.replicas
-    if ready(turn.observed, turn.candidate) >= size:
-        return _promote(turn)
-    why, message = unready(turn, size)
-    return too_late(turn, message) or (stay(turn, why, message) if why else wait(turn))
+    return _promote(turn) if _is_whole(turn) else _short_of(turn, turn.observed.spec.serving.replicas)
+
+
+def _is_whole(turn: Turn) -> bool:
+    """Whether the candidate has all pods, and what else it takes to be stable."""
+    observed, candidate = turn.observed, turn.candidate
+    enough = ready(observed, candidate) >= observed.spec.serving.replicas
+    return enough and provider_of(observed.spec).may_promote(observed, candidate)
 
 
 def _promote(turn: Turn) -> Decision:

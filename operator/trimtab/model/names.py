@@ -87,8 +87,13 @@ def model_repository(model: str) -> str:
 
 
 def workload(deployment: str, revision: str) -> str:
-    """apps/v1 Deployment and ControllerRevision of a revision; never the parent's own name."""
+    """apps/v1 Deployment, ControllerRevision and Service of a revision; never the parent's own name."""
     return f"{deployment}-{revision}"
+
+
+def revision_of_child(deployment: str, name: str) -> str:
+    """Inverse of `workload`; empty for any other name."""
+    return name.removeprefix(f"{deployment}-") if name.startswith(f"{deployment}-") else ""
 
 
 def revision_selector(deployment: str, revision: str) -> dict[str, str]:

@@ -108,6 +108,13 @@ class Plan:
         return self.status is None and not self.children and not self.deletions
 
 
+def delete_of(kind: Kind, known: Body, *, foreground: bool = False) -> Delete:
+    """The deletion of exactly this copy."""
+    meta = known["metadata"]
+    names = (meta["namespace"], meta["name"])
+    return Delete(kind, *names, meta["uid"], meta["resourceVersion"], foreground=foreground)
+
+
 def controller_reference(owner: Body, kind: Kind) -> dict[str, Any]:
     return {
         "apiVersion": kind.api_version,

@@ -14,7 +14,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
 from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, fallen
-from trimtab.deployment.pod_counters import SideName
+from trimtab.deployment.pod_counters import SideName, Unit
 from trimtab.deployment.queries import QueryEvidence
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
@@ -81,7 +81,13 @@ class EvidenceBook:
         return page.evidence
 
     def grow(
-        self, deployment: Deployment, round_: Round, sides: Mapping[str, SideName], leaving: frozenset[str]
+        self,
+        deployment: Deployment,
+        round_: Round,
+        sides: Mapping[str, SideName],
+        leaving: frozenset[str],
+        *,
+        unit: Unit,
     ) -> Evidence:
         """Add a round of scrapes, once. ``sides``: side of each pod that exists; ``leaving``: those that are
         being deleted."""
@@ -91,7 +97,8 @@ class EvidenceBook:
         usable = _usable(round_, sides)
         vanished = frozenset(page.evidence.pods.keys() - sides.keys())
         scraped = ScrapeRound(round_.at, usable, round_.failures, vanished, leaving)
-        page.evidence = advance(page.evidence, scraped, page.pages, deployment.spec.rollout.analysis)
+        analysis = deployment.spec.rollout.analysis
+        page.evidence = advance(page.evidence, scraped, page.pages, analysis, unit)
         page.pages = {uid: found for uid, (_, found) in usable.items()}
         page.round_number = round_.number
         return page.evidence

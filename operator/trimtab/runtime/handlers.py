@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import kopf
@@ -26,11 +26,18 @@ Object = dict[str, Any]
 class Events:
     """Turns watch events and swept objects into queue keys."""
 
-    def __init__(self, cache: Cache, guard: StalenessGuard, queue: WorkQueue) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        guard: StalenessGuard,
+        queue: WorkQueue,
+        watched: Sequence[Watched] = WATCHED,
+    ) -> None:
+        self.watched = watched
         self._cache = cache
         self._guard = guard
         self._queue = queue
-        self._by_kind = {watched.kind.id: watched for watched in WATCHED}
+        self._by_kind = {watched.kind.id: watched for watched in watched}
         self._told: dict[ObjectKey, str] = {}
 
     def observed(self, kind: Kind, event_type: str | None, obj: Object) -> None:
@@ -48,7 +55,7 @@ class Events:
 
     def freed(self, namespace: str) -> None:
         """A namespace that was another operator's is ours now: everything in it is looked at again."""
-        for watched in WATCHED:
+        for watched in self.watched:
             for obj in self._cache.of_namespace(watched.kind, namespace):
                 self.changed(watched.kind, obj, resync=True)
 
@@ -66,7 +73,7 @@ def registry(events: Events) -> kopf.OperatorRegistry:
     """A kopf registry with the login and one event handler per kind that people write."""
     result = kopf.OperatorRegistry()
     kopf.on.login(registry=result)(_login)
-    for watched in WATCHED:
+    for watched in events.watched:
         if not watched.is_child:
             _register(result, watched, events)
     return result
@@ -99,7 +106,7 @@ class _Backoffs:
             yield min(30.0, 2.0 ** min(attempt, 5)) * random.uniform(0.8, 1.2)
 
 
-def settings() -> kopf.OperatorSettings:
+def settings(watched_kinds: Sequence[Watched] = WATCHED) -> kopf.OperatorSettings:
     result = kopf.OperatorSettings()
     result.scanning.disabled = True
     result.peering.standalone = True

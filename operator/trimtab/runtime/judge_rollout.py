@@ -10,13 +10,14 @@ from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import by_requests, with_looks
+from trimtab.deployment.evidence import with_looks
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
-from trimtab.deployment.pod_counters import SideName
+from trimtab.deployment.pod_counters import SideName, Unit
 from trimtab.deployment.queries import Look, question
 from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.deployment.stepping import running_step
+from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.uncounted import without_uncounted
 from trimtab.experiment.observed import Artifact, Problem
 from trimtab.model.kinds import DEPLOYMENT, ObjectKey
@@ -83,7 +84,7 @@ class RolloutJudge:
         if round_ is not None:
             of = _sides_of(pods)
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
-            evidence = self._book.grow(deployment, round_, of, leaving)
+            evidence = self._book.grow(deployment, round_, of, leaving, unit=_unit(observed, sides))
         judged_step = status.step.index if status.step else 0
         evidence = with_looks(evidence, observed.spec.rollout.analysis, looks, judged_step)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
@@ -119,8 +120,6 @@ class RolloutJudge:
         round_ = self._watch.latest(key, key, targets)
         problem = _problem(round_.failures if round_ else {}, targets)
         if round_ is not None and not problem:
-            if any(endpoint.runtime != TRIMTAB for endpoint in endpoints.values()):
-                round_ = replace(round_, pages={uid: by_requests(p) for uid, p in round_.pages.items()})
             fallen = self._book.fallen(observed.uid, round_, _sides_of(pods))
             names = sorted(pod.name for members in pods.values() for pod in members if pod.uid in fallen)
             problem = "; ".join(
@@ -160,6 +159,12 @@ def _endpoints(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> 
     return {
         name: endpoint_of(observed.records, observed.workloads, side.revision) for name, side in sides.items()
     }
+
+
+def _unit(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> Unit:
+    """What the traffic provider divides; beside a foreign server, what all of them count."""
+    foreign = any(endpoint.runtime != TRIMTAB for endpoint in _endpoints(observed, sides).values())
+    return "request" if foreign else provider_of(observed.spec).unit
 
 
 def _problem(failures: Mapping[str, str], targets: list[Target]) -> str:

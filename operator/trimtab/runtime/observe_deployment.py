@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,12 @@ from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
 from trimtab.deployment.signature import read_signature
 from trimtab.model import names
+from trimtab.model.clock import after
 from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
+from trimtab.runtime.observe_routing import RoutingObserver
 from trimtab.runtime.observe_workloads import budgets_of, records_of, service_of, workloads_of
 from trimtab.runtime.resource import parse
 
@@ -25,15 +28,19 @@ Object = dict[str, Any]
 class DeploymentReconciler:
     kind = DEPLOYMENT
 
-    def __init__(self, cache: Cache, settings: Settings, judge: RolloutJudge) -> None:
+    def __init__(
+        self, cache: Cache, settings: Settings, judge: RolloutJudge, routing: RoutingObserver
+    ) -> None:
         self._cache = cache
+        self._routing = routing
         self._settings = settings
         self._judge = judge
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
         deployment = parse(Deployment, obj)
         observed = self._observe(obj, deployment)
-        return decide(await self._judge.judged(deployment, observed, now), now)
+        plan = decide(await self._judge.judged(deployment, observed, now), now)
+        return _woken(plan, self._routing.wake_seconds(observed.uid), now)
 
     def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]
@@ -53,8 +60,17 @@ class DeploymentReconciler:
             budgets=budgets_of(self._cache, uid),
             service=service_of(self._cache, uid),
             checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
+            routing=self._routing.of(obj, deployment),
             action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),
         )
+
+
+def _woken(plan: Plan, seconds: float | None, now: datetime) -> Plan:
+    """The plan, and another pass in so many seconds at the latest."""
+    if seconds is None:
+        return plan
+    at = after(now, seconds)
+    return replace(plan, wake_at=at if plan.wake_at is None else min(plan.wake_at, at))
 
 
 def _version(obj: Mapping[str, Any]) -> VersionObserved:

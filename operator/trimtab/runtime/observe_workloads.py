@@ -40,20 +40,33 @@ def budgets_of(cache: Cache, uid: str) -> dict[str, Object]:
 
 
 def service_of(cache: Cache, uid: str) -> Object | None:
-    """The front Service of a Deployment."""
-    return next(iter(cache.owned_by(uid, SERVICE)), None)
+    """The front Service of a Deployment: the one that no revision names."""
+    services = cache.owned_by(uid, SERVICE)
+    return next((s for s in services if LABEL_REVISION not in s["metadata"].get("labels", {})), None)
+
+
+def services_of(cache: Cache, uid: str) -> dict[str, Object]:
+    """The Services of revisions, by revision."""
+    services = cache.owned_by(uid, SERVICE)
+    labelled = ((s["metadata"].get("labels", {}).get(LABEL_REVISION), s) for s in services)
+    return {revision: service for revision, service in labelled if revision}
 
 
 def workloads_of(cache: Cache, uid: str) -> dict[str, WorkloadObserved]:
     """The workloads of a Deployment with their pods, by revision."""
-    ready = _ready_endpoints(cache, service_of(cache, uid))
-    bodies = cache.owned_by(uid, WORKLOAD)
-    workloads = (_workload(body, _pods_of(cache, body["metadata"]["uid"]), ready) for body in bodies)
-    return {workload.revision: workload for workload in workloads}
+    serving = _ready_endpoints(cache, service_of(cache, uid))
+    services = services_of(cache, uid)
+    workloads = {}
+    for body in cache.owned_by(uid, WORKLOAD):
+        revision = body["metadata"]["labels"][LABEL_REVISION]
+        routable = _ready_endpoints(cache, services.get(revision))
+        pods = _pods_of(cache, body["metadata"]["uid"])
+        workloads[revision] = _workload(body, [_pod(pod, serving, routable) for pod in pods])
+    return workloads
 
 
 def _ready_endpoints(cache: Cache, service: Object | None) -> frozenset[str]:
-    """uids of the pods that the front Service sends requests to."""
+    """uids of the pods that a Service sends requests to."""
     if service is None:
         return frozenset()
     slices = cache.owned_by(service["metadata"]["uid"], ENDPOINT_SLICE)
@@ -74,7 +87,7 @@ def _pods_of(cache: Cache, workload_uid: str) -> list[Object]:
     ]
 
 
-def _workload(body: Object, pods: list[Object], ready: frozenset[str]) -> WorkloadObserved:
+def _workload(body: Object, pods: list[PodObserved]) -> WorkloadObserved:
     spec, status, meta = body["spec"], body.get("status", {}), body["metadata"]
     replicas = spec.get("replicas", 1)
     return WorkloadObserved(
@@ -84,11 +97,11 @@ def _workload(body: Object, pods: list[Object], ready: frozenset[str]) -> Worklo
         ready_replicas=status.get("readyReplicas", 0),
         settled=status.get("observedGeneration", 0) >= meta["generation"],
         deleting="deletionTimestamp" in meta,
-        pods=tuple(_pod(pod, ready) for pod in pods),
+        pods=tuple(pods),
     )
 
 
-def _pod(pod: Object, ready: frozenset[str]) -> PodObserved:
+def _pod(pod: Object, serving: frozenset[str], routable: frozenset[str]) -> PodObserved:
     meta, status = pod["metadata"], pod.get("status", {})
     is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
     return PodObserved(
@@ -97,7 +110,8 @@ def _pod(pod: Object, ready: frozenset[str]) -> PodObserved:
         ip=status.get("podIP", ""),
         ready=is_ready,
         deleting="deletionTimestamp" in meta,
-        serving=meta["uid"] in ready,
+        serving=meta["uid"] in serving,
+        routable=meta["uid"] in routable,
         trouble=None if is_ready else _trouble(pod),
         restarts=sum(s.get("restartCount", 0) for s in status.get("containerStatuses", ())),
         not_ready_since=_not_ready_since(status),

@@ -10,7 +10,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -20,7 +20,8 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.cluster.pace import Pace
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, MODEL_VERSION
+from trimtab.model.errors import Transient
+from trimtab.model.kinds import DEPLOYMENT, DRIFT_MONITOR, EXPERIMENT, HTTP_ROUTE, MODEL_VERSION
 from trimtab.runtime import handlers
 from trimtab.runtime.child_watch import ChildWatch
 from trimtab.runtime.drift_metrics import show_monitors
@@ -29,11 +30,12 @@ from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop, beat_forever
 from trimtab.runtime.metrics import Metrics
 from trimtab.runtime.metrics_watch import MetricsWatch
+from trimtab.runtime.observe_routing import RoutingObserver
 from trimtab.runtime.probes import Health, ProbeServer
 from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
-from trimtab.runtime.routes import WATCHED
+from trimtab.runtime.routes import Watched, discover
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
 from trimtab.runtime.territory import Territory
@@ -45,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 FINISH_SECONDS = 5.0
+DISCOVERY_RETRY_SECONDS = 2.0
 
 
 class Operator:
@@ -97,8 +100,9 @@ class Operator:
     async def _lead(self, client: Client) -> None:
         """Everything that only the leader does; returns after a clean stop by signal."""
         self._metrics.leader.set(1)
+        watched = await self._discovered(client)
         executor = Executor(client, self._cache, self._guard)
-        events = handlers.Events(self._cache, self._guard, self._queue)
+        events = handlers.Events(self._cache, self._guard, self._queue, watched)
         source = RegistrySource(self._configuration.registry_access())
         scraper = Scraper()
         watch = MetricsWatch(scraper, self._configuration.scrape_seconds, self._queue.add)
@@ -119,6 +123,7 @@ class Operator:
                 watch=watch,
                 queries=queries,
                 settings=self._configuration.settings(),
+                routing=self._routing(watched),
             ),
             beat=self._beat,
             is_ours=territory.is_ours,
@@ -132,6 +137,7 @@ class Operator:
             health=self._health,
             metrics=self._metrics,
             changed=events.changed,
+            watched=watched,
         )
         watch_client = await Client.connect(
             timeout_seconds=REQUEST_TIMEOUT_SECONDS, observe=self._metrics.observe_request, connections=0
@@ -161,7 +167,7 @@ class Operator:
         self, client: Client, sweep: Sweep, events: handlers.Events, synced: asyncio.Event
     ) -> Iterator[asyncio.Task[None]]:
         """One task each, begun with the others: kopf cancels what is begun while it runs."""
-        for watched in WATCHED:
+        for watched in events.watched:
             for scope in self._configuration.scopes if watched.is_child else ():
                 watch = ChildWatch(
                     client,
@@ -179,6 +185,19 @@ class Operator:
         await synced.wait()
         await watch.run(sweep.versions[place])
 
+    async def _discovered(self, client: Client) -> Sequence[Watched]:
+        """What the cluster has of what we watch. An API server that does not answer is asked again."""
+        while True:
+            try:
+                return await discover(client)
+            except Transient as error:
+                logger.warning("kinds not discovered: %s", error)
+                await asyncio.sleep(DISCOVERY_RETRY_SECONDS)
+
+    def _routing(self, watched: Sequence[Watched]) -> RoutingObserver:
+        served = any(one.kind is HTTP_ROUTE for one in watched)
+        return RoutingObserver(self._cache, served=served, scopes=self._configuration.scopes)
+
     def _territory(self, client: Client, events: handlers.Events) -> Territory:
         configuration = self._configuration
         own = (configuration.lease_namespace, configuration.lease_name)
@@ -188,7 +207,7 @@ class Operator:
     async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
         await kopf.operator(
             registry=handlers.registry(events),
-            settings=handlers.settings(),
+            settings=handlers.settings(events.watched),
             standalone=True,
             clusterwide=self._configuration.cluster_wide,
             namespaces=list(self._configuration.namespaces),

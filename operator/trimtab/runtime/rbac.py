@@ -20,6 +20,8 @@ from trimtab.model.kinds import (
     ENDPOINT_SLICE,
     EVENT,
     EXPERIMENT,
+    GATEWAY,
+    HTTP_ROUTE,
     JOB,
     LEASE,
     MODEL_VERSION,
@@ -138,8 +140,9 @@ IN_WATCHED_NAMESPACES = (
             "get": "absence is proved live before the first apply",
             "list": _CACHE,
             "watch": _CACHE,
-            "patch": "server-side apply of the front Service",
+            "patch": "server-side apply of the front Service, and of a revision's with a Gateway",
             "create": "server-side apply of one that is absent",
+            "delete": "that of a revision without role and weight",
         },
     ),
     Grant(
@@ -152,6 +155,18 @@ IN_WATCHED_NAMESPACES = (
             "create": "server-side apply of one that is absent",
         },
     ),
+    Grant(
+        HTTP_ROUTE,
+        {
+            "get": "absence is proved live before the first apply",
+            "list": _CACHE,
+            "watch": _CACHE,
+            "patch": "server-side apply of the weights, with traffic.provider: GatewayAPI",
+            "create": "server-side apply of one that is absent",
+            "delete": "the provider has changed",
+        },
+    ),
+    Grant(GATEWAY, {"list": f"{_CACHE}: that the one named exists", "watch": _CACHE}),
     Grant(ENDPOINT_SLICE, {"list": f"{_CACHE}: which pods have traffic", "watch": _CACHE}),
     Grant(POD, {"list": f"{_CACHE}: messages of ended containers", "watch": _CACHE}),
     Grant(

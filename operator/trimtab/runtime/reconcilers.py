@@ -16,6 +16,7 @@ from trimtab.runtime.observe_driftmonitor import DriftMonitorReconciler
 from trimtab.runtime.observe_experiment import ExperimentReconciler
 from trimtab.runtime.observe_modelversion import ModelVersionReconciler
 from trimtab.runtime.observe_retrain import RetrainObserver
+from trimtab.runtime.observe_routing import RoutingObserver
 from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.targets import Targets
 from trimtab.runtime.window_book import WindowBook
@@ -30,6 +31,7 @@ def reconcilers(
     watch: MetricsWatch,
     queries: QueryWatch,
     settings: Settings,
+    routing: RoutingObserver,
 ) -> dict[str, Reconciler]:
     targets = Targets()
     rollouts = RolloutJudge(EvidenceBook(client, cache), watch, queries, registry, targets)
@@ -38,6 +40,6 @@ def reconcilers(
     return {
         EXPERIMENT.id: ExperimentReconciler(client, cache, registry, settings),
         MODEL_VERSION.id: ModelVersionReconciler(client, cache),
-        DEPLOYMENT.id: DeploymentReconciler(cache, settings, rollouts),
+        DEPLOYMENT.id: DeploymentReconciler(cache, settings, rollouts, routing),
         DRIFT_MONITOR.id: DriftMonitorReconciler(cache, registry, drift, retrains),
     }

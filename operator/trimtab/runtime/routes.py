@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from trimtab.cluster.cache import Cache
+from trimtab.cluster.client import Client
 from trimtab.model.kinds import (
     CONTROLLER_REVISION,
     DEPLOYMENT,
     DRIFT_MONITOR,
     ENDPOINT_SLICE,
     EXPERIMENT,
+    GATEWAY,
+    HTTP_ROUTE,
     JOB,
     MODEL_VERSION,
     POD,
@@ -30,6 +33,7 @@ from trimtab.model.names import (
     LABEL_TRIGGER,
     MANAGED_BY,
 )
+from trimtab.runtime.observe_routing import sharing
 
 Object = Mapping[str, Any]
 
@@ -75,10 +79,12 @@ def _model_version(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
 
 
 def _deployment(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
-    """Itself, the monitors that watch it, and the versions of its model: their serving record is derived
-    from Deployments."""
+    """Itself, those that claim a hostname of its, the monitors that watch it, and the versions of its model:
+    their serving record is derived from Deployments."""
     meta = obj["metadata"]
     yield ObjectKey(DEPLOYMENT.id, meta["namespace"], meta["name"])
+    for other in sharing(obj, cache):
+        yield ObjectKey(DEPLOYMENT.id, other["metadata"]["namespace"], other["metadata"]["name"])
     for monitor in cache.of_namespace(DRIFT_MONITOR, meta["namespace"]):
         if monitor["spec"]["deploymentRef"]["name"] == meta["name"]:
             yield ObjectKey(DRIFT_MONITOR.id, meta["namespace"], monitor["metadata"]["name"])
@@ -88,6 +94,15 @@ def _deployment(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
 
 def _drift_monitor(obj: Object, _: Cache) -> Iterable[ObjectKey]:
     yield ObjectKey(DRIFT_MONITOR.id, obj["metadata"]["namespace"], obj["metadata"]["name"])
+
+
+def _gateway(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
+    """The Deployments that name it."""
+    place = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+    for deployment in cache.of(DEPLOYMENT):
+        meta, reference = deployment["metadata"], deployment["spec"].get("traffic", {}).get("gatewayRef", {})
+        if (reference.get("namespace", meta["namespace"]), reference.get("name")) == place:
+            yield ObjectKey(DEPLOYMENT.id, meta["namespace"], meta["name"])
 
 
 def _child(obj: Object, _: Cache) -> Iterable[ObjectKey]:
@@ -113,3 +128,12 @@ WATCHED = (
     Watched(DEPLOYMENT, "", _deployment),
     Watched(DRIFT_MONITOR, "", _drift_monitor),
 )
+
+OPTIONAL = (Watched(HTTP_ROUTE, OURS, _child), Watched(GATEWAY, "", _gateway))
+"""Kinds that a cluster need not have: discovered when the operator starts, all of them or none."""
+
+
+async def discover(client: Client) -> tuple[Watched, ...]:
+    """What is watched in this cluster."""
+    served = [await client.serves(watched.kind) for watched in OPTIONAL]
+    return (*WATCHED, *OPTIONAL) if all(served) else WATCHED

@@ -36,7 +36,9 @@ class Sweep:
         health: Health,
         metrics: Metrics,
         changed: Callable[[Kind, Object, bool], None],
+        watched: Sequence[Watched] = WATCHED,
     ) -> None:
+        self._watched = watched
         self._client = client
         self._cache = cache
         self._guard = guard
@@ -58,7 +60,7 @@ class Sweep:
             await asyncio.sleep(self._interval_seconds * (1 + random.uniform(-JITTER, JITTER)))
 
     async def once(self) -> None:
-        for watched in WATCHED:
+        for watched in self._watched:
             for namespace in self._scopes:
                 await self.sweep_kind(watched, namespace)
 

@@ -28,6 +28,7 @@ from trimtab.apis.v1alpha1 import (
     experiment,
     experiment_status,
     gates,
+    traffic,
 )
 from trimtab.apis.v1alpha1 import rollout as rollouts
 from trimtab.apis.v1alpha1.meta import ApiModel
@@ -48,6 +49,7 @@ WHOLE: dict[str, type[ApiModel]] = {
     "Deployment": deployment.Deployment,
     "ModelReference": deployment.ModelReference,
     "Serving": deployment.Serving,
+    "Traffic": traffic.Traffic,
     "Rollout": rollouts.Rollout,
     "Analysis": analysis.Analysis,
     "Metric": analysis.Metric,

@@ -248,12 +248,15 @@ class World:
     def _write_status(self, status: dict[str, Any]) -> None:
         after = DeploymentStatus.model_validate(status)
         assert after.to_wire() == status, "the status does not survive being read back"
+        self._check_third(after)
+        _assert_forward(self.typed, after)
+        self.status = status
+
+    def _check_third(self, after: DeploymentStatus) -> None:
         if after.weight is not None and after.weight.applied > 0:
             having = {w.revision for w in self.workloads.values() if w.pods}
             sides = {side.revision for side in (after.stable, after.candidate) if side is not None}
             assert having <= sides, "a third revision has pods behind a Service over both sides"
-        _assert_forward(self.typed, after)
-        self.status = status
 
     # --- what others do ------------------------------------------------------------------------------------
 

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.operator.deployment_pages import Rounds, page
+from tests.unit.operator.deployment_pages import ERRORS, Rounds, page
 
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
-from trimtab.deployment.analysis import MetricVerdict, Verdict
+from trimtab.deployment.analysis import MetricVerdict, Verdict, judge_rate
 from trimtab.deployment.bounds import judge_load
 from trimtab.deployment.checkpoint import dump, load
 from trimtab.deployment.evidence import fallen
+from trimtab.deployment.pod_counters import Interval, Unit
 from trimtab.deployment.report import seconds_to_verdict
 
 
@@ -83,6 +84,41 @@ def test_refused_requests_are_no_errors_and_a_metric_of_their_own() -> None:
     refused, errors = rounds.evidence.rates["refused"], rounds.evidence.rates["errors"]
     assert (refused.candidate.events, refused.stable.events) == (30, 1)
     assert errors.candidate.events == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "counted", "verdict", "why"),
+    [
+        ("request", (1000, 0), Verdict.PASS, "a Gateway keeps a few connections open for all clients"),
+        ("connection", (4, 0), Verdict.NO_DATA, "four connections say nothing"),
+    ],
+)
+def test_errors_are_counted_in_what_the_provider_divides(
+    unit: Unit, counted: tuple[int, int], verdict: Verdict, why: str
+) -> None:
+    rounds = Rounds(unit=unit)
+    rounds.scrape(s=page(), c=page())
+    rounds.scrape(s=page(4, requests=250), c=page(4, requests=250))
+    assert _counts(rounds, "candidate") == counted
+    (metric,) = ERRORS.metrics
+    assert judge_rate(metric, rounds.evidence, alpha=0.05, min_samples=0).verdict is verdict, why
+
+
+def test_every_failed_request_and_every_one_without_an_answer_is_an_error() -> None:
+    rounds = Rounds(unit="request")
+    rounds.scrape(s=page(), c=page())
+    rounds.scrape(s=page(4, requests=100), c=page(4, errors=1, requests=100))
+    assert _counts(rounds, "candidate") == (400, 100)
+    assert Interval(connections=9, error_connections=3, requests=90, failed=1).errors("request") == 3
+
+
+def test_another_unit_in_the_middle_of_a_rollout_counts_on() -> None:
+    rounds = Rounds(unit="request")
+    rounds.scrape(s=page(), c=page())
+    rounds.scrape(s=page(4, requests=100), c=page(4, requests=100))
+    rounds.unit = "connection"
+    rounds.scrape(s=page(6, requests=100), c=page(5, requests=100))
+    assert rounds.evidence.units == {"stable": 402, "candidate": 401}
 
 
 def _verdict(samples: int, missing: int | None) -> MetricVerdict:

@@ -26,7 +26,7 @@ from tests.unit.operator.deployment_world import World
 from trimtab.apis.v1alpha1.deployment import Serving
 from trimtab.apis.v1alpha1.rollout import Metric
 from trimtab.deployment.analysis import MetricVerdict, Verdict
-from trimtab.deployment.evidence import by_requests
+from trimtab.deployment.pod_counters import Interval, counters
 from trimtab.deployment.revision import revision_of
 from trimtab.deployment.runtimes import RUNTIMES, TRIMTAB, formats_of, presets_of, runtime_of
 from trimtab.deployment.target import NoTarget, target_of
@@ -196,9 +196,13 @@ def test_a_page_that_makes_no_sense_is_not_used(why: str, page: bytes) -> None:
         pytest.fail(why)
 
 
-def test_both_sides_are_counted_by_request_beside_a_foreign_server() -> None:
-    page = reader("mlserver").read(MLSERVER_PAGE.encode())
-    assert by_requests(page).counts == page.counts
+def test_units_of_a_foreign_page_are_its_requests() -> None:
+    """So both sides can be counted by request, where one of them counts connections too."""
+    found = counters("candidate", reader("mlserver").read(MLSERVER_PAGE.encode()))
+    interval = Interval()
+    interval.add(found)
+    assert interval.units("request") == interval.units("connection") == found.requests
+    assert interval.errors("request") == interval.errors("connection") == found.failed
 
 
 @pytest.mark.parametrize("preset", ["errorRate", "latency", "trainServeSkew", "predictionShift"])

@@ -109,10 +109,11 @@ class Metric(SpecModel):
         Literal["errorRate", "clientErrors", "latency", "saturation", "trainServeSkew", "predictionShift"]
         | None
     ) = None
-    """errorRate: connections that met an error, candidate against stable. clientErrors: requests that were
-    refused (4xx), candidate against stable. latency: the share of requests slower than `maxDuration`.
-    saturation: requests in a pod at a time. trainServeSkew: the candidate's live inputs and scores against
-    its own reference profile. predictionShift: the candidate's scores against stable's."""
+    """errorRate: connections (with a Gateway: requests) that met an error, candidate against stable.
+    clientErrors: requests that were refused (4xx), candidate against stable. latency: the share of requests
+    slower than `maxDuration`. saturation: requests in a pod at a time. trainServeSkew: the candidate's live
+    inputs and scores against its own reference profile. predictionShift: the candidate's scores against
+    stable's."""
     query: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     """PromQL instead of a preset, evaluated for each side at the same moment; it must give one number.
     `{{revision}}`, `{{deployment}}` and `{{namespace}}` stand for the side that is asked for. A query has no

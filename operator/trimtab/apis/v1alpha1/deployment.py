@@ -16,6 +16,7 @@ from trimtab.apis.v1alpha1.meta import (
 )
 from trimtab.apis.v1alpha1.rollout import Rollout
 from trimtab.apis.v1alpha1.runtimes import RUNTIME_RULES
+from trimtab.apis.v1alpha1.traffic import Traffic
 from trimtab.apis.v1alpha1.trial import QUALIFIED_KEYS, EnvVar, LabelValue, Resources, Toleration
 from trimtab.apis.v1alpha1.weights import WEIGHT_RULES
 
@@ -77,14 +78,6 @@ class Serving(SpecModel):
     """Labels a node must have to run the pods."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16), ATOMIC] = ()
     """Taints the pods tolerate."""
-
-
-class Traffic(SpecModel):
-    """How requests get to the pods."""
-
-    provider: Literal["ReplicaRatio"] = "ReplicaRatio"
-    """ReplicaRatio: one Service over the pods of both sides; a weight is a ratio of pods, its unit the
-    connection. Needs nothing but Kubernetes."""
 
 
 class DeploymentSpec(SpecModel):

@@ -53,12 +53,12 @@ class StepStatus(StatusModel):
 
 
 class WeightStatus(StatusModel):
-    """The candidate's share of new connections, in percent."""
+    """The candidate's share in percent: of new connections, or with a Gateway of requests."""
 
     desired: Percent
     """What the step asks for."""
     applied: Percent
-    """What pods and endpoints give, as of the last write."""
+    """What endpoints give, or the Gateway confirms, as of the last write; 0 when that is not known."""
     observed: Percent | None = None
     """What the servers counted, as of the last write."""
 
@@ -154,7 +154,7 @@ class DeploymentStatus(StatusModel):
     step: StepStatus | None = None
     """The step the candidate is in."""
     weight: WeightStatus | None = None
-    """The candidate's share of new connections."""
+    """The candidate's share of the traffic."""
     analysis: Annotated[tuple[MetricStatus, ...], Field(max_length=11), list_map("metric")] = ()
     """The verdicts on the candidate."""
     abort: Abort | None = None

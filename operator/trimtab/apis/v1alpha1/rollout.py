@@ -46,7 +46,8 @@ class Step(SpecModel):
         ),
     )
     weight: Annotated[int, Field(ge=1, le=99)] | None = None
-    """The candidate's share of new connections, in percent. After the last step it gets all of them."""
+    """The candidate's share in percent: of new connections, or with a Gateway of requests. After the last
+    step it gets everything."""
     pause: Pause | None = None
     analyze: Analyze | None = None
 

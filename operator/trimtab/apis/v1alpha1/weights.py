@@ -1,5 +1,7 @@
 """CEL rules over the weights of a rollout: increasing, and reachable with the replicas there are.
 
+A Gateway counts requests: any number of pods gives any weight, so only ReplicaRatio asks for the second.
+
 The arithmetic is that of `trimtab.deployment.traffic.replica_ratio`; a test holds both against each other.
 """
 
@@ -7,6 +9,7 @@ from trimtab.apis.markers import Rule
 
 _WEIGHTS = "self.rollout.steps.filter(step, has(step.weight)).map(step, step.weight)"
 _NO_STEPS = "!has(self.rollout) || !has(self.rollout.steps)"
+_BY_REQUESTS = f"{_NO_STEPS} || self.?traffic.?provider.orValue('ReplicaRatio') == 'GatewayAPI'"
 _N = "self.?serving.?replicas.orValue(1)"
 
 
@@ -49,12 +52,12 @@ WEIGHT_RULES = (
         "weights must increase from step to step: sort them and remove repeated ones",
     ),
     Rule(
-        f"{_NO_STEPS} || {_WEIGHTS}.all(w, {_reachable('w')})",
+        f"{_BY_REQUESTS} || {_WEIGHTS}.all(w, {_reachable('w')})",
         "a weight cannot be reached within 5 points with serving.replicas pods: raise serving.replicas or "
         f"change the weight. Replicas that do, by weight (or 100 - weight): {_ENOUGH}",
     ),
     Rule(
-        f"{_NO_STEPS} || {_WEIGHTS}.all(w, {_WEIGHTS}.exists_one(x, {_pair('x')} == {_pair('w')}))",
+        f"{_BY_REQUESTS} || {_WEIGHTS}.all(w, {_WEIGHTS}.exists_one(x, {_pair('x')} == {_pair('w')}))",
         "two weights give the same number of pods: remove one of the steps, or raise serving.replicas",
     ),
 )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
-from trimtab.deployment.traffic.provider import Provider, Wanted
+from trimtab.deployment.pod_counters import Unit
+from trimtab.deployment.traffic.provider import Problem, Provider, Wanted
 from trimtab.deployment.traffic.replica_ratio import Pair, pair
 from trimtab.deployment.traffic.sides import ready, replicas_of, retired, serving
-from trimtab.model.plan import ChildWrite
+from trimtab.model.kinds import HTTP_ROUTE, SERVICE
+from trimtab.model.plan import ChildWrite, Delete, delete_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Traffic:
 
 
 class ReplicaRatio(Provider):
+    unit: Unit = "connection"
+
     def first(self, observed: DeploymentObserved, candidate: Side) -> tuple[ChildWrite, ...]:
         return _front(observed, first_traffic(observed, candidate))
 
@@ -56,7 +60,12 @@ class ReplicaRatio(Provider):
         other: Side | None,
         want: int,
     ) -> bool:
-        """To none: no endpoint is one of its pods. To fewer: the other side answers with all of its own."""
+        """To none: no endpoint is one of its pods. To fewer: the other side answers with all of its own.
+
+        A route that is left over from a Gateway may send it requests: it goes first.
+        """
+        if observed.routing.route is not None:
+            return False
         if size == 0:
             return workload.serving_pods == 0
         return other is None or want == 0 or serving(observed, other) >= want
@@ -82,6 +91,24 @@ class ReplicaRatio(Provider):
     def weight_text(self, weight: int, replicas: int) -> str:
         pods = pair(replicas, weight)
         return f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
+
+    def may_promote(self, observed: DeploymentObserved, candidate: Side) -> bool:
+        """The Service follows the roles."""
+        return True
+
+    def obstacle(self, observed: DeploymentObserved) -> Problem | None:
+        return None
+
+    def problem(self, observed: DeploymentObserved) -> Problem | None:
+        """Endpoints are read as they are: there is nobody else to ask."""
+        return None
+
+    def leftovers(self, observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
+        """What the Deployment had from a Gateway: the route first, then the Services that it names."""
+        route, services = observed.routing.route, observed.routing.services
+        if route is not None:
+            return (delete_of(HTTP_ROUTE, route),)
+        return tuple(delete_of(SERVICE, services[revision]) for revision in sorted(services))
 
 
 def is_split(observed: DeploymentObserved) -> bool:

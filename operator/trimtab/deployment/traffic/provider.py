@@ -11,8 +11,10 @@ from typing import Protocol
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.pod_counters import Unit
+from trimtab.deployment.reasons import Reason
 from trimtab.deployment.traffic.replica_ratio import Pair
-from trimtab.model.plan import ChildWrite
+from trimtab.model.plan import ChildWrite, Delete
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,20 @@ class Wanted:
     traffic: tuple[ChildWrite, ...] = ()
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Why traffic cannot be moved, or is not known to have moved. ``answered``: somebody has said so, and it
+    is not just that nobody has answered yet."""
+
+    reason: Reason
+    message: str
+    answered: bool = True
+
+
 class Provider(Protocol):
-    """Pure: everything follows from what is observed."""
+    """Pure: everything follows from what is observed. ``unit``: what a share is a share of."""
+
+    unit: Unit
 
     def first(self, observed: DeploymentObserved, candidate: Side) -> tuple[ChildWrite, ...]:
         """Traffic for the first version, beside which nothing else serves."""
@@ -61,3 +75,15 @@ class Provider(Protocol):
 
     def weight_text(self, weight: int, replicas: int) -> str:
         """A weight and the pods that it takes."""
+
+    def may_promote(self, observed: DeploymentObserved, candidate: Side) -> bool:
+        """Whether a candidate of full size has what it takes to become stable."""
+
+    def obstacle(self, observed: DeploymentObserved) -> Problem | None:
+        """What keeps anything from being started until somebody changes it."""
+
+    def problem(self, observed: DeploymentObserved) -> Problem | None:
+        """Why what was written is not known to be in effect."""
+
+    def leftovers(self, observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
+        """Objects of traffic that nothing needs any more, of other providers too."""

@@ -24,6 +24,12 @@ def serving(observed: DeploymentObserved, side: Side | None) -> int:
     return workload.serving_pods if workload else 0
 
 
+def routable(observed: DeploymentObserved, side: Side | None) -> int:
+    """Ready endpoints of the Service of its revision."""
+    workload = observed.workloads.get(side.revision) if side else None
+    return workload.routable_pods if workload else 0
+
+
 def beside(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Side | None, int]:
     """The side that has pods but no traffic, and how many: what a rollback is about to go back to."""
     if status.rollback is not None:

@@ -1,0 +1,54 @@
+"""How requests get to the pods of a Deployment."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from trimtab.apis.markers import SET, Rule
+from trimtab.apis.v1alpha1.meta import ObjectName, SpecModel
+
+_PROVIDER = "self.?provider.orValue('ReplicaRatio')"
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+Namespace = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=f"^{_LABEL}$")]
+SectionName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Hostname = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=rf"^(\*\.)?{_LABEL}(\.{_LABEL})*$"),
+]
+
+
+class GatewayReference(SpecModel):
+    """A Gateway of the Gateway API."""
+
+    name: ObjectName
+    """Its name."""
+    namespace: Namespace | None = None
+    """Its namespace; without it, that of the Deployment. Its listener must allow routes from there."""
+    section_name: SectionName | None = None
+    """Name of one of its listeners; without it, all of them."""
+
+
+class Traffic(SpecModel):
+    """How requests get to the pods."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{_PROVIDER} == 'GatewayAPI' || !(has(self.gatewayRef) || has(self.hostnames))",
+            "gatewayRef and hostnames belong to provider GatewayAPI: set it, or remove them",
+        ),
+        Rule(
+            f"{_PROVIDER} != 'GatewayAPI' || "
+            "(has(self.gatewayRef) && has(self.hostnames) && self.hostnames.size() > 0)",
+            "provider GatewayAPI needs gatewayRef and at least one of hostnames: add them",
+        ),
+    )
+    provider: Literal["ReplicaRatio", "GatewayAPI"] = "ReplicaRatio"
+    """ReplicaRatio: one Service over the pods of both sides; a weight is a ratio of pods, its unit the
+    connection. Needs nothing but Kubernetes. GatewayAPI: an HTTPRoute with weights over a Service per
+    revision; its unit is the request."""
+    gateway_ref: GatewayReference | None = None
+    """GatewayAPI: the Gateway that carries the traffic."""
+    hostnames: Annotated[tuple[Hostname, ...], Field(max_length=16), SET] = ()
+    """GatewayAPI: the names under which clients ask the Gateway. A name belongs to one Deployment per
+    Gateway."""

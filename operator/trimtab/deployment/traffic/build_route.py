@@ -1,0 +1,83 @@
+"""Builds what a Deployment with a Gateway owns beside its pods: Services of revisions, and one HTTPRoute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trimtab.deployment.build import SERVICE_PORT, service_ports
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.model import names
+from trimtab.model.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, SERVICE
+from trimtab.model.plan import Apply, controller_reference
+
+Json = dict[str, Any]
+
+
+def revision_service(observed: DeploymentObserved, revision: str) -> Apply:
+    """The Service of one revision; its selector never moves."""
+    body = {
+        "apiVersion": SERVICE.api_version,
+        "kind": SERVICE.name,
+        "metadata": {
+            "name": names.workload(observed.name, revision),
+            "namespace": observed.namespace,
+            "labels": names.serving_labels(observed.name, observed.spec.model.name, revision),
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "spec": {
+            "selector": names.revision_selector(observed.name, revision),
+            "ports": service_ports(),
+        },
+    }
+    return Apply(SERVICE, body, observed.routing.services.get(revision))
+
+
+def route(observed: DeploymentObserved, weights: Mapping[str, int]) -> Apply:
+    """The HTTPRoute with these weights, for every path of the hostnames."""
+    traffic = observed.spec.traffic
+    body = {
+        "apiVersion": HTTP_ROUTE.api_version,
+        "kind": HTTP_ROUTE.name,
+        "metadata": {
+            "name": observed.name,
+            "namespace": observed.namespace,
+            "labels": {
+                names.LABEL_MANAGED_BY: names.MANAGED_BY,
+                names.LABEL_DEPLOYMENT: observed.name,
+                names.LABEL_MODEL: observed.spec.model.name,
+            },
+            "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
+        },
+        "spec": {
+            "parentRefs": [_parent(observed)],
+            "hostnames": list(traffic.hostnames),
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    "backendRefs": [
+                        _backend(observed, revision, weight) for revision, weight in sorted(weights.items())
+                    ],
+                }
+            ],
+        },
+    }
+    return Apply(HTTP_ROUTE, body, observed.routing.route)
+
+
+def _parent(observed: DeploymentObserved) -> Json:
+    reference = observed.spec.traffic.gateway_ref
+    if reference is None:
+        raise AssertionError("the schema asks for gatewayRef")
+    optional = {"namespace": reference.namespace, "sectionName": reference.section_name}
+    return {
+        "group": GATEWAY.group,
+        "kind": GATEWAY.name,
+        "name": reference.name,
+        **{key: value for key, value in optional.items() if value is not None},
+    }
+
+
+def _backend(observed: DeploymentObserved, revision: str, weight: int) -> Json:
+    name = names.workload(observed.name, revision)
+    return {"group": "", "kind": "Service", "name": name, "port": SERVICE_PORT, "weight": weight}

@@ -1,0 +1,102 @@
+"""Reads what the Gateway API says of a Deployment from the cache; remembers since when it is confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trimtab.apis.v1alpha1.deployment import Deployment
+from trimtab.cluster.cache import Cache
+from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, gateway_namespace, unconfirmed
+from trimtab.model.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE
+from trimtab.runtime.observe_workloads import services_of
+
+Object = Mapping[str, Any]
+BY_GATEWAY = "GatewayAPI"
+
+
+class RoutingObserver:
+    """``served``: the API server had the kinds of the Gateway API when the operator started.
+
+    A process that begins anew knows nothing of before, and waits once more: never too short.
+    """
+
+    def __init__(self, cache: Cache, *, served: bool, scopes: Iterable[str | None]) -> None:
+        self._cache = cache
+        self._served = served
+        self._scopes = frozenset(scopes)
+        self._confirmed: dict[str, tuple[int, float]] = {}
+
+    def of(self, obj: Object, deployment: Deployment) -> Routing:
+        uid = obj["metadata"]["uid"]
+        routes = self._cache.owned_by(uid, HTTP_ROUTE)
+        route, services = (routes[0] if routes else None), services_of(self._cache, uid)
+        reference = deployment.spec.traffic.gateway_ref
+        if reference is None:
+            return Routing(served=self._served, route=route, services=services)
+        namespace = gateway_namespace(reference, obj["metadata"]["namespace"])
+        confirmed = route is not None and unconfirmed(route, reference) is None
+        return Routing(
+            served=self._served,
+            gateway=self._cache.get(GATEWAY, namespace, reference.name),
+            gateway_is_watched=bool({None, namespace} & self._scopes),
+            route=route,
+            services=services,
+            rival=_rival(obj, self._cache),
+            steady=self._seconds(uid, route, confirmed=confirmed) >= STEADY_SECONDS,
+        )
+
+    def wake_seconds(self, uid: str) -> float | None:
+        """When a confirmed route will have been so for long enough; None: there is nothing to wait for."""
+        known = self._confirmed.get(uid)
+        left = STEADY_SECONDS - (time.monotonic() - known[1]) if known else 0.0
+        return left if left > 0 else None
+
+    def _seconds(self, uid: str, route: Object | None, *, confirmed: bool) -> float:
+        """How long this generation of the route has been confirmed."""
+        if route is None or not confirmed:
+            self._confirmed.pop(uid, None)
+            return 0.0
+        generation = int(route["metadata"]["generation"])
+        known = self._confirmed.get(uid)
+        if known is None or known[0] != generation:
+            known = self._confirmed[uid] = (generation, time.monotonic())
+        return time.monotonic() - known[1]
+
+
+def sharing(obj: Object, cache: Cache) -> list[Object]:
+    """Other Deployments that claim one of its hostnames at its Gateway."""
+    own, claims = obj["metadata"]["uid"], _claims(obj)
+    found = {
+        other["metadata"]["uid"]: other
+        for *_, hostname in claims
+        for other in cache.of_hostname(DEPLOYMENT, hostname)
+        if claims & _claims(other)
+    }
+    return [other for uid, other in sorted(found.items()) if uid != own]
+
+
+def _rival(obj: Object, cache: Cache) -> str:
+    """The older Deployment that has a hostname of ours, in words; the elder keeps it."""
+    elders = [other for other in sharing(obj, cache) if _age(other) < _age(obj)]
+    if not elders:
+        return ""
+    elder = min(elders, key=_age)
+    meta = elder["metadata"]
+    hostname = min(name for *_, name in _claims(obj) & _claims(elder))
+    return f"{hostname} belongs to the older Deployment {meta['namespace']}/{meta['name']} at this Gateway"
+
+
+def _age(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("creationTimestamp", ""), obj["metadata"]["uid"]
+
+
+def _claims(obj: Object) -> frozenset[tuple[str, str, str]]:
+    """(namespace of the Gateway, its name, hostname)."""
+    traffic = obj.get("spec", {}).get("traffic", {})
+    reference = traffic.get("gatewayRef")
+    if traffic.get("provider") != BY_GATEWAY or not reference:
+        return frozenset()
+    namespace = reference.get("namespace", obj["metadata"]["namespace"])
+    return frozenset((namespace, reference["name"], hostname) for hostname in traffic.get("hostnames", ()))

@@ -1,0 +1,106 @@
+"""Canaries by weights of a real Gateway under open-loop load: shares are exact, and no request is lost."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import installation, objects
+from tests.cluster import traefik
+from tests.cluster.processes import wait_until
+from tests.cluster.provider import Cluster
+from tests.e2e.serving import Served, candidate, quarantined
+from tests.e2e.traffic import BOTH, traffic
+from tests.e2e.world import World
+
+HOST = "edge.example"
+TRAFFIC: Mapping[str, Any] = {
+    "provider": "GatewayAPI",
+    "gatewayRef": {"name": "edge"},
+    "hostnames": [HOST],
+}
+ERRORS = {"metrics": [{"name": "errors", "preset": "errorRate", "maxAbsolute": "0.02"}]}
+WEIGHT = 10
+STEPS: Sequence[Mapping[str, Any]] = (
+    {"weight": WEIGHT},
+    {"pause": {}},
+    {"weight": 50},
+    {"pause": {"for": "3s"}},
+)
+SEEN = re.compile(r'^trimtab_requests_total\{traffic="live",code="..."\} (\d+)$', re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def gateway(world: World, cluster: Cluster) -> Iterator[str]:
+    """URL of a Gateway in the namespace; the operator has started since its kinds are there."""
+    url = traefik.install(cluster)
+    world.apply(traefik.gateway("edge"))
+    where = f"--namespace={installation.NAMESPACE}"
+    for verb in (["restart"], ["status", "--timeout=120s"]):
+        world.kubectl("rollout", verb[0], f"deployment/{installation.RELEASE}", where, *verb[1:])
+    yield url
+    traefik.remove(cluster.kubectl)
+
+
+@pytest.fixture(scope="module")
+def served(world: World, gateway: str, fragile: str) -> Served:
+    """One pod: with a Gateway any number of them gives any weight."""
+    served = Served(world, name="edge", model=fragile)
+    served.apply(replicas=1, traffic=TRAFFIC)
+    served.ready()
+    return served
+
+
+def requests_of(served: Served, revision: str) -> int:
+    """What the one pod of the revision has counted."""
+    address = served.world.get("service", f"{served.name}-{revision}")["spec"]["clusterIP"]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        return sum(map(int, SEEN.findall(answer.read().decode())))
+
+
+def candidate_that_waits(served: Served, flavour: str) -> str:
+    served.apply(replicas=1, steps=STEPS, analysis=ERRORS, env={"FLAVOUR": flavour}, traffic=TRAFFIC)
+    return candidate(served.until(lambda d: objects.phase(d) == "Paused", f"{flavour} to wait for a person"))
+
+
+def test_no_step_nor_any_way_back_loses_a_request_and_the_share_is_that_of_the_route(
+    served: Served, gateway: str, pool: Path
+) -> None:
+    old = served.get()["status"]["stable"]["revision"]
+    with traffic(gateway, served.model, pool, connections=BOTH, host=HOST) as load:
+        load.wait_for(60)
+        load.mark("steps")
+        new = candidate_that_waits(served, "sound")
+        # Waits for one generator after the other: four times as many in all.
+        before = {revision: requests_of(served, revision) for revision in (old, new)}
+        load.wait_for(1300)
+        seen = {revision: requests_of(served, revision) - before[revision] for revision in (old, new)}
+        load.mark("promotion")
+        served.act("promote")
+        deployment = served.ready()
+        assert deployment["status"]["stable"]["revision"] == new
+        load.mark("rollback")
+        served.act("rollback")
+        served.until(lambda d: d["status"]["stable"]["revision"] == old, "the revision before")
+        served.await_only(old)
+        load.mark("abort")
+        rejected = candidate_that_waits(served, "rejected")
+        served.act("abort")
+        aborted = served.until(lambda d: objects.phase(d) == "Aborted", "all traffic to be back")
+        served.await_only(old)
+        load.wait_for(120)
+    load.assert_none_failed(at_least=3000)
+    assert sum(seen.values()) >= 5000
+    assert abs(100 * seen[new] / sum(seen.values()) - WEIGHT) <= 2, seen
+    assert quarantined(aborted) == {new: "RolledBackByPerson", rejected: "AbortedByPerson"}
+
+
+def test_the_route_goes_with_the_provider(served: Served) -> None:
+    served.apply(replicas=1, traffic={"provider": "ReplicaRatio"})
+    served.ready()
+    routes = ("httproutes.gateway.networking.k8s.io", "--selector=trimtab.dev/deployment=edge")
+    wait_until(lambda: not served.world.get(*routes)["items"], 60, "the route to be gone")

@@ -1,0 +1,169 @@
+"""The small world with a Gateway: a data plane that takes the route late, and refuses it when told to.
+
+It checks at each write what the data plane could do with it: no weight for a revision without endpoints,
+no pods taken away from one that the data plane still sends requests to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tests.unit.operator.deployment_world import Refused, Workload, World
+
+from trimtab.apis.v1alpha1.deployment import DeploymentSpec
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.deployment.observed import DeploymentObserved, VersionObserved, WorkloadObserved
+from trimtab.deployment.traffic.gateway_pods import pods_for
+from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, weights_of
+from trimtab.model import names
+from trimtab.model.kinds import HTTP_ROUTE, SERVICE
+from trimtab.model.plan import Apply, Delete, Scale
+
+TRAFFIC: dict[str, Any] = {
+    "provider": "GatewayAPI",
+    "gatewayRef": {"name": "edge"},
+    "hostnames": ["churn.example"],
+}
+
+
+class GatewayWorld(World):
+    def __init__(self, spec: DeploymentSpec, versions: tuple[VersionObserved, ...]) -> None:
+        super().__init__(spec, versions)
+        self.http_route: dict[str, Any] | None = None
+        self.services: dict[str, dict[str, Any]] = {}
+        self.behind: set[str] = set()
+        self.data_plane: dict[str, int] = {}
+        self.refuses = ""
+        self.edited = False
+        self._confirmed_at: datetime | None = None
+
+    def observe(self) -> DeploymentObserved:
+        since = self._confirmed_at
+        routing = Routing(
+            served=True,
+            gateway={},
+            gateway_is_watched=True,
+            route=self.http_route,
+            services=dict(self.services),
+            steady=since is not None and (self.now - since).total_seconds() >= STEADY_SECONDS,
+        )
+        return replace(super().observe(), routing=routing)
+
+    def _observe(self, workload: Workload) -> WorkloadObserved:
+        seen = super()._observe(workload)
+        pods = tuple(replace(pod, routable=pod.name in self.behind) for pod in seen.pods)
+        return replace(seen, pods=pods)
+
+    @property
+    def weights(self) -> dict[str, int]:
+        return weights_of(self.http_route, "churn")
+
+    # --- what the API server takes -------------------------------------------------------------------------
+
+    def _carry_out(self, write: Any) -> None:
+        match write:
+            case Apply(kind=kind) if kind is HTTP_ROUTE:
+                self._apply_route(write)
+            case Apply(kind=kind, body=body) if kind is SERVICE and body["metadata"]["name"] != "churn":
+                self._apply_revision_service(write)
+            case Delete(kind=kind) if kind is SERVICE:
+                self._delete_service(write)
+            case Delete(kind=kind) if kind is HTTP_ROUTE:
+                self.http_route = None
+            case _:
+                super()._carry_out(write)
+
+    def _apply_route(self, apply: Apply) -> None:
+        before, stored = self.weights, self._stored(apply, self.http_route)
+        known = self.http_route or {"metadata": {"generation": 0}, "status": {}}
+        generation = known["metadata"]["generation"] + 1
+        meta = {**stored["metadata"], "generation": generation}
+        self.http_route = {**stored, "metadata": meta, "status": known["status"]}
+        self._confirmed_at = None
+        for revision, weight in self.weights.items():
+            if weight > before.get(revision, 0) and not self.pods_fail:
+                self._assert_has_endpoints(revision, weight)
+        assert sum(self.weights.values()) in (0, 100) or self.edited
+
+    def _assert_has_endpoints(self, revision: str, weight: int) -> None:
+        there = sum(pod.name in self.behind for pod in self.workloads[revision].pods)
+        assert there > 0, f"weight {weight} for {revision}, which has no ready endpoint"
+        assert revision in self.services, "the route names a Service that is not there"
+
+    def _apply_revision_service(self, apply: Apply) -> None:
+        revision = apply.body["spec"]["selector"][names.LABEL_REVISION]
+        known = self.services.get(revision)
+        self.services[revision] = self._stored(apply, known)
+        if known is not None:
+            assert known["spec"]["selector"] == apply.body["spec"]["selector"], (
+                "a Service is pointed elsewhere"
+            )
+
+    def _delete_service(self, deletion: Delete) -> None:
+        found = [r for r, s in self.services.items() if s["metadata"]["name"] == deletion.name]
+        if not found:
+            raise Refused
+        assert found[0] not in self.data_plane, "a Service is removed under its traffic"
+        del self.services[found[0]]
+
+    def _scale(self, scale: Scale) -> None:
+        workload = self._guarded(scale.known)
+        weight = self.data_plane.get(workload.revision, 0)
+        answers = any(pod.name in self.behind for pod in workload.pods)
+        if weight and answers and not (self.edited or self.pods_fail):
+            assert scale.replicas >= min(workload.replicas, pods_for(self.spec.serving.replicas, weight)), (
+                f"{workload.revision} shrinks to {scale.replicas} pods under a weight of {weight}"
+            )
+        super()._scale(scale)
+
+    def _check_third(self, after: DeploymentStatus) -> None:
+        """A revision without a role may have pods: no route names it."""
+
+    # --- what others do ------------------------------------------------------------------------------------
+
+    def control(self, *, ready: bool) -> None:
+        super().control(ready=ready)
+        self.behind &= {pod.name for w in self.workloads.values() for pod in w.pods}
+
+    def route(self) -> None:
+        """Endpoints follow; the data plane takes the route, or says why it does not."""
+        super().route()
+        self.behind = {
+            pod.name for r, w in self.workloads.items() if r in self.services for pod in w.pods if pod.ready
+        }
+        if self.http_route is None:
+            self.data_plane = {}
+            return
+        if not self.refuses:
+            self.data_plane = self.weights
+        self._answer()
+
+    def _answer(self) -> None:
+        assert self.http_route is not None
+        generation = self.http_route["metadata"]["generation"]
+        status = "False" if self.refuses else "True"
+        conditions = [
+            {"type": type_, "status": status, "observedGeneration": generation, "message": self.refuses}
+            for type_ in ("Accepted", "ResolvedRefs")
+        ]
+        parent = {"parentRef": {"name": "edge"}, "controllerName": "played", "conditions": conditions}
+        answered = {"parents": [parent]}
+        if self.http_route["status"] != answered:
+            self._number += 1
+            meta = {**self.http_route["metadata"], "resourceVersion": str(self._number)}
+            self.http_route = {**self.http_route, "metadata": meta, "status": answered}
+        self._confirmed_at = None if self.refuses else self._confirmed_at or self.now
+
+    def edit_route(self, weights: dict[str, int]) -> None:
+        """Somebody else writes other weights."""
+        if self.http_route is None:
+            return
+        self._number += 1
+        backends = [{"name": f"churn-{r}", "weight": weight} for r, weight in weights.items()]
+        meta = self.http_route["metadata"]
+        meta = {**meta, "resourceVersion": str(self._number), "generation": meta["generation"] + 1}
+        rules = [{"backendRefs": backends}]
+        self.http_route = {**self.http_route, "metadata": meta, "spec": {"rules": rules}}
+        self._confirmed_at, self.edited = None, True
