@@ -1,0 +1,1 @@
+"""A rollout as it was recorded, and its picture in docs/deployment.md."""
