@@ -40,7 +40,7 @@ class DeploymentReconciler:
         deployment = parse(Deployment, obj)
         observed = self._observe(obj, deployment)
         plan = decide(await self._judge.judged(deployment, observed, now), now)
-        return _woken(plan, self._routing.wake_seconds(observed.uid), now)
+        return _woken(plan, observed.routing.wake_seconds, now)
 
     def _observe(self, obj: Object, deployment: Deployment) -> DeploymentObserved:
         meta = obj["metadata"]

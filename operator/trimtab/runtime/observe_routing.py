@@ -44,25 +44,19 @@ class RoutingObserver:
             route=route,
             services=services,
             rival=_rival(obj, self._cache),
-            steady=self._seconds(uid, route, confirmed=confirmed) >= STEADY_SECONDS,
+            steady_in_seconds=self._steady_in_seconds(uid, route, confirmed=confirmed),
         )
 
-    def wake_seconds(self, uid: str) -> float | None:
-        """When a confirmed route will have been so for long enough; None: there is nothing to wait for."""
-        known = self._confirmed.get(uid)
-        left = STEADY_SECONDS - (time.monotonic() - known[1]) if known else 0.0
-        return left if left > 0 else None
-
-    def _seconds(self, uid: str, route: Object | None, *, confirmed: bool) -> float:
-        """How long this generation of the route has been confirmed."""
+    def _steady_in_seconds(self, uid: str, route: Object | None, *, confirmed: bool) -> float | None:
+        """Until this generation of the route has been confirmed for long enough; None: it is not."""
         if route is None or not confirmed:
             self._confirmed.pop(uid, None)
-            return 0.0
+            return None
         generation = int(route["metadata"]["generation"])
         known = self._confirmed.get(uid)
         if known is None or known[0] != generation:
             known = self._confirmed[uid] = (generation, time.monotonic())
-        return time.monotonic() - known[1]
+        return max(0.0, STEADY_SECONDS - (time.monotonic() - known[1]))
 
 
 def sharing(obj: Object, cache: Cache) -> list[Object]:
@@ -89,7 +83,9 @@ def _rival(obj: Object, cache: Cache) -> str:
 
 
 def _age(obj: Object) -> tuple[str, str]:
-    return obj["metadata"].get("creationTimestamp", ""), obj["metadata"]["uid"]
+    """Of two that are made in the same second the Gateway API prefers the name that sorts first."""
+    meta = obj["metadata"]
+    return meta.get("creationTimestamp", ""), f"{meta['namespace']}/{meta['name']}"
 
 
 def _claims(obj: Object) -> frozenset[tuple[str, str, str]]:

@@ -47,7 +47,9 @@ class GatewayWorld(World):
             gateway_is_watched=True,
             route=self.http_route,
             services=dict(self.services),
-            steady=since is not None and (self.now - since).total_seconds() >= STEADY_SECONDS,
+            steady_in_seconds=None
+            if since is None
+            else max(0.0, STEADY_SECONDS - (self.now - since).total_seconds()),
         )
         return replace(super().observe(), routing=routing)
 

@@ -65,7 +65,7 @@ def routings(draw: st.DrawFn) -> Routing:
         route=made,
         services=services,
         rival=draw(st.sampled_from(["", "", "x belongs to y"])),
-        steady=confirmed and draw(st.booleans()),
+        steady_in_seconds=draw(st.sampled_from([0.0, 1.5])) if confirmed else None,
     )
 
 

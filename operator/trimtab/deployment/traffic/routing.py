@@ -22,7 +22,8 @@ class Routing:
 
     ``gateway_is_watched``: it lies in a namespace that is watched, so that its absence means something.
     ``rival``: an older Deployment that claims one of our hostnames on our Gateway, and which one.
-    ``steady``: the route has been confirmed for STEADY_SECONDS. ``services``: of revisions, by revision.
+    ``steady_in_seconds``: until the route will have been confirmed for STEADY_SECONDS, 0 = it has been; None:
+    it is not confirmed. ``services``: of revisions, by revision.
     """
 
     served: bool = False
@@ -31,7 +32,16 @@ class Routing:
     route: Body | None = None
     services: Mapping[str, Body] = field(default_factory=dict)
     rival: str = ""
-    steady: bool = False
+    steady_in_seconds: float | None = None
+
+    @property
+    def steady(self) -> bool:
+        return self.steady_in_seconds == 0
+
+    @property
+    def wake_seconds(self) -> float | None:
+        """When to look again though nothing was heard; None: there is nothing to wait for."""
+        return self.steady_in_seconds or None
 
 
 def weights_of(route: Body | None, deployment: str) -> dict[str, int]:
