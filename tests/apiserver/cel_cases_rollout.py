@@ -76,6 +76,12 @@ STEP_RULES = (
         refused={STEPS: [*weights(25), {"analyze": {"maxDuration": "0s"}}]},
     ),
     deployment(
+        "spec.rollout.probation.for",
+        NOT_BEFORE_1S,
+        accepted={"spec.rollout.probation": {"for": "720h", "keepWarm": 0}},
+        refused={"spec.rollout.probation": {"for": "721h"}},
+    ),
+    deployment(
         "spec.rollout.progressDeadline",
         NOT_BEFORE_1S,
         accepted={"spec.rollout.progressDeadline": ABSENT},

@@ -81,7 +81,7 @@ def label_of(verb: str, name: str, body: bytes) -> str:
 
 def _told(status: Mapping[str, Any]) -> str:
     """What a status says: its phase, and of a rollout who has a role and which step it is in."""
-    roles = [role for role in ("stable", "candidate", "abort") if role in status]
+    roles = [role for role in ("stable", "candidate", "abort", "probation", "rollback") if role in status]
     step = [f"step {status['step']['index']}"] if "step" in status else []
     return ", ".join([str(status.get("phase")), *roles, *step])
 

@@ -1,4 +1,4 @@
-"""What both matrices of a rollout share: version 1 is served, then version 2 is asked for."""
+"""What the matrices of a rollout share: version 1 is served, then version 2 is asked for."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SETTINGS = FAST
 _SPEC = {"spec.serving.replicas": 2, "spec.model": {"name": "flights", "version": 1}}
 
 
-def begin(lab: Lab, *steps: Mapping[str, Any]) -> None:
+def begin(lab: Lab, *steps: Mapping[str, Any], edits: Mapping[str, Any] | None = None) -> None:
     """Both versions are there; version 1 is pinned."""
     lab.player.serving.rate = CLIENTS_PER_SECOND
     for number in (1, 2):
         plant(lab.api, number)
-    lab.api.create(DEPLOYMENT, body(*steps, edits=_SPEC))
+    lab.api.create(DEPLOYMENT, body(*steps, edits={**_SPEC, **(edits or {})}))
 
 
 def ask_for_the_second_version(lab: Lab, witness: Witness) -> None:
@@ -40,6 +40,12 @@ def revision(number: int) -> str:
     """Of the version with this number."""
     serving = body(edits=_SPEC)["spec"]["serving"]
     return revision_of(digest_of(number), Serving.model_validate(serving))
+
+
+def pods_of(lab: Lab, number: int) -> int:
+    """How many pods the version with this number is to have; 0 without a workload."""
+    workload = lab.api.find(WORKLOAD, f"{NAME}-{revision(number)}")
+    return int(workload["spec"]["replicas"]) if workload else 0
 
 
 def is_gone(witness: Witness, number: int) -> bool:

@@ -98,10 +98,10 @@ class ServingPods:
             self._pages[revision] = page
         self._run(self._arrange())
 
-    def restart(self, revision: str) -> None:
-        """The server's container ends and is started again, in every pod of the revision."""
+    def restart(self, revision: str, times: int = 1) -> None:
+        """In every pod of the revision the server's container ends and is started again, ``times`` in all."""
         for served in self._of(revision):
-            self._run(self._report(served, ready=True, restarts=1))
+            self._run(self._report(served, ready=True, restarts=times))
 
     def servers(self, revision: str = "") -> list[ModelServer]:
         return [served.server for served in self._of(revision) if served.server is not None]

@@ -20,8 +20,9 @@ class Witness:
 
     Rules: at most one live Job per trial (and per evaluation) at any time; at most one ModelVersion per
     Experiment; observedGeneration never falls; a terminal phase is never left; a Deployment's history only
-    grows, its steps go forward, only what was candidate becomes stable, and what is in quarantine is never
-    candidate again; a workload with replicas is not deleted, and nothing else is unless `deletions_expected`.
+    grows, its steps go forward, only what was candidate, or what a rollback goes back to, becomes stable, and
+    what is in quarantine is never candidate again; a workload with replicas is not deleted, and nothing else
+    is unless `deletions_expected`.
     """
 
     def __init__(
@@ -113,8 +114,10 @@ class Witness:
         if now == known and after.get("step", {}).get("index", 99) < before.get("step", {}).get("index", 0):
             self.broken.append("the rollout went back a step")
         serving, stable = before.get("stable", {}).get("revision"), after.get("stable", {}).get("revision")
-        if stable != serving and stable != known.get("revision"):
-            self.broken.append(f"revision {stable} serves and was not candidate")
+        if stable != serving and stable not in (known.get("revision"), before.get("rollback", {}).get("to")):
+            self.broken.append(
+                f"revision {stable} serves, and was neither candidate nor decided to go back to"
+            )
 
     def _see_job(self, event: str, job: Object) -> None:
         labels = job["metadata"]["labels"]

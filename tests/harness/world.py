@@ -52,7 +52,7 @@ KINDS = (
 )
 ABSENT = "<absent>"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\d{8}T\d{6}")
-_SHARE = re.compile(r"\d+\.\d\d %")
+_SHARE = re.compile(r"\d+\.\d\d %( of \d+)?")
 _KEPT_METADATA = ("name", "labels", "annotations", "ownerReferences", "finalizers", "generation")
 
 

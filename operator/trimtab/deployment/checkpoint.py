@@ -83,10 +83,13 @@ def _load_query(stored: Mapping[str, Any]) -> QueryEvidence:
     return QueryEvidence(**{**stored, "at": parse_time(stored["at"]) if stored["at"] else None})
 
 
-def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Apply, ...]:
-    """The ConfigMap, every 30 s, and at once when there is none of this turn or a look was taken."""
+def checkpoint_if_due(
+    observed: DeploymentObserved, now: datetime, *, every: float = INTERVAL_SECONDS
+) -> tuple[Apply, ...]:
+    """The ConfigMap: ``every`` so many seconds, and at once if there is none of this turn or a look was
+    taken."""
     evidence = observed.evidence
-    if evidence is None or not _is_due(observed.checkpoint, evidence, now):
+    if evidence is None or not _is_due(observed.checkpoint, evidence, now, every):
         return ()
     body = {
         "apiVersion": CONFIG_MAP.api_version,
@@ -110,8 +113,8 @@ def checkpoint_if_due(observed: DeploymentObserved, now: datetime) -> tuple[Appl
     return (Apply(CONFIG_MAP, body, observed.checkpoint),)
 
 
-def _is_due(stored: Mapping[str, Any] | None, evidence: Evidence, now: datetime) -> bool:
+def _is_due(stored: Mapping[str, Any] | None, evidence: Evidence, now: datetime, every: float) -> bool:
     data = (stored or {}).get("data", {})
     if data.get(names.KEY_TURN) != evidence.turn or data.get(KEY_LOOKS) != str(len(evidence.latched)):
         return True
-    return (now - parse_time(data[KEY_SAVED_AT])).total_seconds() >= INTERVAL_SECONDS
+    return (now - parse_time(data[KEY_SAVED_AT])).total_seconds() >= every

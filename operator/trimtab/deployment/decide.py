@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
-from trimtab.deployment import abort, requests, rollback, rollout
+from trimtab.deployment import abort, probation, requests, rollback, rollout
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -50,6 +50,13 @@ def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     obstacle = provider_of(observed.spec).obstacle(observed)
     if obstacle is not None:
         return _stand_still(observed, obstacle, now)
+    failed = probation.failure(observed)
+    if failed:
+        return rollback.begin(observed, Reason.PROBATION_FAILED, failed, now)
+    return probation.follow(observed, _by_target(observed, now), now)
+
+
+def _by_target(observed: DeploymentObserved, now: datetime) -> Decision:
     target = target_of(observed)
     if observed.status.rollback is not None and not _is_overtaken(observed, target, now):
         return rollback.go_on(observed, now)
@@ -116,7 +123,8 @@ def _served(observed: DeploymentObserved, now: datetime) -> Decision:
     size, there = observed.spec.serving.replicas, serving(observed, stable)
     problem = provider_of(observed.spec).problem(observed)
     if ready(observed, stable) >= size and there >= size and problem is None:
-        message = f"{stable.model_version} serves with {size} pods"
+        trial = ", on probation" if observed.status.probation else ""
+        message = f"{stable.model_version} serves with {size} pods{trial}"
         decision = _without_candidate(observed, "Ready", _good(observed, message))
     else:
         reason, message = _not_ready(observed, stable, problem)
@@ -225,6 +233,7 @@ def _give_role(
             "weight": None,
             "analysis": (),
             "rollback": None,
+            "probation": None,
         }
     )
     text = f"{target.name}, revision {revision}"

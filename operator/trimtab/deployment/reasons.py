@@ -57,6 +57,7 @@ class Reason(StrEnum):
     INCONCLUSIVE = "Inconclusive"
     ABORTED_BY_PERSON = "AbortedByPerson"
     ROLLED_BACK_BY_PERSON = "RolledBackByPerson"
+    PROBATION_FAILED = "ProbationFailed"
     # history only
     CANDIDATE_STARTED = "CandidateStarted"
     CANDIDATE_DROPPED = "CandidateDropped"
@@ -64,5 +65,6 @@ class Reason(StrEnum):
     PROMOTED_BY_PERSON = "PromotedByPerson"
     QUARANTINE_LIFTED = "QuarantineLifted"
     ROLLED_BACK = "RolledBack"
+    PROBATION_PASSED = "ProbationPassed"
     STALE_ACTION = "StaleAction"
     PROMOTED = "Promoted"

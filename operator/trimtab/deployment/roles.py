@@ -39,6 +39,7 @@ def _moved(status: DeploymentStatus, stable: Side, good: list[Side], now: dateti
             "step": None,
             "weight": None,
             "analysis": (),
+            "probation": None,
             "last_good": good[0] if good else None,
             "older_good": tuple(good[1:]),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from trimtab.deployment import probation
 from trimtab.deployment.children import Wanted, children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
@@ -156,7 +157,9 @@ def _promote(turn: Turn) -> Decision:
     """Roles swap, and the Service follows. Pods keep their labels and are not made again."""
     observed, candidate = turn.observed, turn.candidate
     limit = observed.spec.rollout.revision_history_limit
-    status = promoted(observed.status, candidate, limit, turn.now)
+    status = promoted(observed.status, candidate, limit, turn.now).model_copy(
+        update={"probation": probation.begun(observed, turn.now)}
+    )
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
     want = wanted(observed, status, 0)
     return Decision(

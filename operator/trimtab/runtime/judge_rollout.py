@@ -8,6 +8,7 @@ from datetime import datetime
 
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
+from trimtab.deployment import probation
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
 from trimtab.deployment.evidence import with_looks
@@ -48,20 +49,21 @@ class RolloutJudge:
     async def judged(
         self, deployment: Deployment, observed: DeploymentObserved, now: datetime
     ) -> DeploymentObserved:
-        """``observed`` with evidence and verdicts while there is a candidate beside a stable revision."""
+        """``observed`` with evidence and verdicts while there is a candidate beside a stable revision; with
+        evidence alone while stable is on probation."""
         status = observed.status
+        sides = probation.judged_sides(status)
         key = ObjectKey(DEPLOYMENT.id, observed.namespace, observed.name)
-        if status.candidate is None or status.stable is None or status.abort is not None:
+        if not sides:
             self._book.close(observed.uid)
             self._watch.forget(key, key)
             self._queries.forget(key)
             return observed
         try:
-            await self._book.read(deployment, status.candidate, now)
+            await self._book.read(deployment, sides["candidate"], now)
         except UnreadableCheckpoint as error:
             text = f"the evidence checkpoint cannot be read ({error}); delete it to begin the analysis anew"
             return replace(observed, metrics_problem=text)
-        sides: dict[SideName, Side] = {"stable": status.stable, "candidate": status.candidate}
         artifacts = {name: await self._artifact(observed, side) for name, side in sides.items()}
         profiles = _profiles(artifacts)
         pods = {name: _pods(observed, side) for name, side in sides.items()}
@@ -69,7 +71,8 @@ class RolloutJudge:
         if not problem:
             # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
             round_, problem = self._round(observed, key, sides, pods, artifacts)
-        looks = self._looks(observed, key, sides)
+        compared = "stable" in sides
+        looks = self._looks(observed, key, sides) if compared else {}
         seen = replace(
             observed,
             metrics_problem=problem,
@@ -77,14 +80,18 @@ class RolloutJudge:
         )
         evidence = self._book.tick(
             observed.uid,
-            running_step(observed),
+            running_step(observed) if compared else probation.CLOCK_INDEX,
             frozen=seen.is_frozen or observed.spec.rollout.freeze,
-            stable_is_down=not any(pod.ready for pod in pods["stable"]),
+            stable_is_down=not any(pod.ready for pod in pods["stable" if compared else "candidate"]),
         )
         if round_ is not None:
             of = _sides_of(pods)
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
             evidence = self._book.grow(deployment, round_, of, leaving, unit=_unit(observed, sides))
+        if not compared:
+            self._queries.forget(key)
+            self._book.keep(observed.uid, evidence)
+            return replace(seen, evidence=evidence)
         judged_step = status.step.index if status.step else 0
         evidence = with_looks(evidence, observed.spec.rollout.analysis, looks, judged_step)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)

@@ -27,6 +27,7 @@ from trimtab.deployment.observed import (
     VersionObserved,
     WorkloadObserved,
 )
+from trimtab.deployment.probation import CLOCK_INDEX, judged_sides
 from trimtab.deployment.revision import parse_record
 from trimtab.deployment.stepping import running_step
 from trimtab.deployment.steps import step_key
@@ -34,6 +35,7 @@ from trimtab.deployment.turn import turn_name
 from trimtab.model import names
 from trimtab.model.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
 from trimtab.model.plan import Apply, Create, Delete, Plan, Scale, controller_uid
+from trimtab.stats.evidence import RateEvidence
 
 
 class Refused(Exception):
@@ -79,6 +81,8 @@ class World:
         self.metrics_problem = ""
         self.action = ""
         self.seconds: dict[str, float] = {}
+        self.rates: dict[str, RateEvidence] = {}
+        self.stable_down_seconds = 0.0
         self.writes = 0
         self.pods_fail = False
         self._number = 100
@@ -108,9 +112,16 @@ class World:
         )
 
     def _evidence(self, status: DeploymentStatus) -> Evidence | None:
-        if status.candidate is None or status.stable is None:
+        sides = judged_sides(status)
+        if not sides:
             return None
-        return Evidence(turn_name(status.candidate), NOW, observed_seconds=dict(self.seconds))
+        return Evidence(
+            turn_name(sides["candidate"]),
+            NOW,
+            observed_seconds=dict(self.seconds),
+            rates=dict(self.rates),
+            stable_down_seconds=self.stable_down_seconds,
+        )
 
     def _observe(self, workload: Workload) -> WorkloadObserved:
         return WorkloadObserved(
@@ -295,6 +306,9 @@ class World:
         self.now += timedelta(seconds=seconds)
         status = self.typed
         stands = self.observe().is_frozen or self.spec.rollout.freeze
+        if status.probation is not None and status.stable is not None and not stands:
+            key = step_key(turn_name(status.stable), CLOCK_INDEX)
+            self.seconds[key] = self.seconds.get(key, 0.0) + seconds
         if status.candidate is not None and status.step is not None and not stands:
             key = step_key(turn_name(status.candidate), running_step(self.observe()))
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds

@@ -113,6 +113,25 @@ class Rollback(StatusModel):
     """When it was decided."""
 
 
+class ProbationLimit(StatusModel):
+    """What one metric may reach on probation."""
+
+    metric: ShortText
+    """Name of the metric."""
+    share: Measured
+    """The share of connections or requests with an error, refused or slow: what the metric allows, or more if
+    the revision before had more."""
+
+
+class ProbationStatus(StatusModel):
+    """Stable has been promoted and is still judged, without another side to compare it with."""
+
+    started_at: Time
+    """When it began: at promotion."""
+    limits: Annotated[tuple[ProbationLimit, ...], Field(max_length=10), list_map("metric")] = ()
+    """What leads to a rollback. A metric is missing if the revision before was not measured beside it."""
+
+
 class Quarantine(StatusModel):
     """A revision that failed. It is not tried again, under whatever name."""
 
@@ -161,6 +180,8 @@ class DeploymentStatus(StatusModel):
     """Present while a candidate is being given up."""
     rollback: Rollback | None = None
     """Present while stable is being left for `lastGood`."""
+    probation: ProbationStatus | None = None
+    """Present while stable is on probation."""
     quarantine: Annotated[tuple[Quarantine, ...], Field(max_length=20), list_map("revision")] = ()
     """Revisions that failed."""
     last_action: ActionStatus | None = None

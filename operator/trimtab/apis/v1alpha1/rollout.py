@@ -36,6 +36,23 @@ class Analyze(SpecModel):
         return deadline_seconds(self.max_duration)
 
 
+class Probation(SpecModel):
+    """What a promoted revision has to live through before it is trusted."""
+
+    for_: Annotated[Deadline, Field(alias="for")]
+    """Observed time after a promotion during which the revision goes on being judged. It is left for
+    `status.lastGood` and quarantined when its errors or slow requests go beyond `status.probation.limits`,
+    when a container of it restarts again and again, or when none of its pods is ready for 15 s and a warm one
+    is. A new revision ends it."""
+    keep_warm: Annotated[int, Field(ge=0, le=100)] = 1
+    """Pods that the revision before keeps meanwhile, outside the Service, at most `serving.replicas`."""
+
+    @property
+    def seconds(self) -> int:
+        """`for` in whole seconds, rounded up."""
+        return deadline_seconds(self.for_)
+
+
 class Step(SpecModel):
     """One step of a rollout: exactly one of its fields."""
 
@@ -79,6 +96,8 @@ class Rollout(SpecModel):
     """How long a step may take to get its pods ready, or an extended analysis to come to a verdict. Observed
     time: an outage of the operator or of the metrics does not count. Also how long a rollback may wait for
     pods before it says that it is blocked."""
+    probation: Probation | None = None
+    """Without it the pods of the revision before go at promotion, and nobody watches over the new one."""
     revision_history_limit: Annotated[int, Field(ge=1, le=10)] = 3
     """How many revisions that served before are kept as records, so that a rollback can make their pods
     again."""

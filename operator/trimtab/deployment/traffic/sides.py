@@ -31,9 +31,13 @@ def routable(observed: DeploymentObserved, side: Side | None) -> int:
 
 
 def beside(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Side | None, int]:
-    """The side that has pods but no traffic, and how many: what a rollback is about to go back to."""
+    """The side that has pods but no traffic, and how many: what a rollback is about to go back to, or might
+    go back to while stable is on probation."""
+    replicas, probation = observed.spec.serving.replicas, observed.spec.rollout.probation
     if status.rollback is not None:
-        return status.last_good, observed.spec.serving.replicas
+        return status.last_good, replicas
+    if status.probation is not None and probation is not None:
+        return status.last_good, min(probation.keep_warm, replicas)
     return None, 0
 
 
