@@ -47,9 +47,27 @@ STEP_RULES = (
     ),
     deployment(
         SPEC,
+        REACHED,
+        accepted={"spec.serving.replicas": 1, STEPS: weights(1), f"{TRAFFIC}.allowCoarse": True},
+        refused={"spec.serving.replicas": 1, STEPS: weights(1), f"{TRAFFIC}.allowCoarse": False},
+    ),
+    deployment(
+        SPEC,
         DIFFERENT,
         accepted={"spec.serving.replicas": 5, STEPS: weights(20, 40)},
         refused={"spec.serving.replicas": 3, STEPS: weights(20, 25)},
+    ),
+    deployment(
+        SPEC,
+        DIFFERENT,
+        accepted={"spec.serving.replicas": 4, STEPS: weights(5, 50), f"{TRAFFIC}.allowCoarse": True},
+        refused={"spec.serving.replicas": 4, STEPS: weights(5, 20), f"{TRAFFIC}.allowCoarse": True},
+    ),
+    deployment(
+        TRAFFIC,
+        "allowCoarse belongs to provider ReplicaRatio, a Gateway gives each weight exactly: remove it",
+        accepted={TRAFFIC: {"allowCoarse": True}},
+        refused={TRAFFIC: BY_ROUTE | {"allowCoarse": True}},
     ),
     deployment(
         TRAFFIC,
