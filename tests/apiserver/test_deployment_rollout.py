@@ -187,18 +187,26 @@ def test_a_restart_of_the_candidates_server_ends_the_rollout(lab: Lab, deploymen
     assert "OOMKilled" in entry["message"] or "restarted" in entry["message"]
 
 
+@pytest.mark.parametrize(
+    ("play", "reason", "why"),
+    [
+        (Stuck("server", "ImagePullBackOff"), "ImagePullError", "ImagePullBackOff"),
+        (Run("server"), "SettingWeight", "0 of 1 candidate pods are ready"),
+    ],
+    ids=["image", "model"],
+)
 def test_a_candidate_that_is_never_ready_is_given_up_at_the_deadline(
-    lab: Lab, deployments: Deployments
+    lab: Lab, deployments: Deployments, play: Stuck | Run, reason: str, why: str
 ) -> None:
     deployments.served(WEIGHT, HOLD, edits={"spec.rollout.progressDeadline": "2s"})
-    lab.player.serving.play_next(Stuck("server", "ImagePullBackOff"))
+    lab.player.serving.play_next(play)
     plant(lab.api, 2)
-    deployments.reason("ImagePullError")
+    deployments.reason(reason)
     assert deployments.selected(), "no traffic to a side without ready pods"
     rejected = deployments.reason("CandidateRejected")
     (entry,) = rejected["status"]["quarantine"]
     assert entry["reason"] == "ProgressDeadlineExceeded"
-    assert "ImagePullBackOff" in entry["message"]
+    assert why in entry["message"]
     assert lab.player.serving.unanswered == 0
 
 

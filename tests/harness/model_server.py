@@ -81,6 +81,17 @@ class ModelServer:
                 self._answer()
             self._counters.answered(LIVE, self.status, ANSWER_SECONDS)
 
+    def connect(self) -> None:
+        """A client connects that will ask more than once."""
+        self.connections += 1
+        self._counters.connection(LIVE)
+
+    def ask(self, status: int, *, first_error: bool) -> None:
+        """One more request on a connection that there is."""
+        if first_error:
+            self._counters.error_connection(LIVE)
+        self._counters.answered(LIVE, status, ANSWER_SECONDS)
+
     def _answer(self) -> None:
         if self._clients is None:
             self._counters.rows(LIVE, (), (0.5,))

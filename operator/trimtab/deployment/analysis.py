@@ -99,11 +99,16 @@ def judge_distribution(
 
 
 def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples: int) -> MetricVerdict:
-    """A metric that may be looked at after every scrape."""
+    """A metric that may be looked at after every scrape.
+
+    What is counted by request is judged once there are connections to tell clients apart by: the requests of
+    one client are alike. Errors are counted by connection, so a failure may come at any number of them.
+    """
     rate = evidence.rates.get(metric.name)
     if rate is None:
         return MetricVerdict(metric.name, Verdict.NO_DATA, metric.aborts, message="no scrape yet")
     by_unit = metric.preset == "errorRate"
+    too_few = not by_unit and evidence.units["candidate"] < NO_DATA_BELOW_UNITS
     found = judge(
         rate,
         alpha=alpha,
@@ -112,7 +117,7 @@ def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples:
     )
     return MetricVerdict(
         name=metric.name,
-        verdict=Verdict(found.verdict.value),
+        verdict=Verdict.NO_DATA if too_few else Verdict(found.verdict.value),
         aborts=metric.aborts,
         samples=found.samples,
         value=found.value,

@@ -78,7 +78,7 @@ class RevisionRecord:
 
 @dataclass(frozen=True)
 class WorkloadObserved:
-    """The apps/v1 Deployment of one revision and its pods."""
+    """The apps/v1 Deployment of one revision and its pods. ``refusal``: why pods of it could not be made."""
 
     revision: str
     body: Mapping[str, Any]
@@ -87,6 +87,7 @@ class WorkloadObserved:
     settled: bool
     deleting: bool
     pods: tuple[PodObserved, ...]
+    refusal: PodTrouble | None = None
 
     @property
     def serving_pods(self) -> int:
@@ -98,7 +99,7 @@ class WorkloadObserved:
 
     @property
     def trouble(self) -> PodTrouble | None:
-        return next((pod.trouble for pod in self.pods if pod.trouble is not None), None)
+        return next((pod.trouble for pod in self.pods if pod.trouble is not None), self.refusal)
 
 
 @dataclass(frozen=True)
