@@ -101,6 +101,7 @@ STEP_RULES = (
     ),
 )
 
+SOURCED = "query needs sourceRef; beside it only errorRate and latency take it, to be counted from there"
 QUERY = {"query": 'up{revision="{{revision}}"}', "sourceRef": {"name": "main"}}
 
 ANALYSIS = (
@@ -116,9 +117,14 @@ ANALYSIS = (
         refused={**QUERY, "maxValue": "3", "preset": "errorRate"},
     ),
     metric(
-        "query needs sourceRef, and only query takes it",
+        SOURCED,
         accepted={**QUERY, "maxValue": "-1", "onFail": "Observe"},
-        refused={"preset": "errorRate", "sourceRef": {"name": "main"}},
+        refused={"query": QUERY["query"], "maxValue": "-1"},
+    ),
+    metric(
+        SOURCED,
+        accepted={"preset": "errorRate", "sourceRef": {"name": "main"}},
+        refused={"preset": "clientErrors", "sourceRef": {"name": "main"}},
     ),
     metric(
         "query needs either maxRatio or maxValue, and only query takes them",

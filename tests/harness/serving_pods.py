@@ -157,6 +157,7 @@ class ServingPods:
     async def _start(self, served: _Served) -> None:
         if served.server is None:
             server = await self._server_of(served)
+            server.pod = served.pod["metadata"]
             await server.start()
             served.server = server
             await self._arrange()
