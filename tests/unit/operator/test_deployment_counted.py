@@ -17,6 +17,7 @@ from trimtab.deployment.checkpoint import dump, load
 from trimtab.deployment.counted import CountLook, counts_question
 from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, with_source_counts
 from trimtab.deployment.observed import PodObserved
+from trimtab.deployment.pod_counters import SIDES
 from trimtab.deployment.pod_counters import counters as pod_counters
 from trimtab.deployment.queries import Answer, Look, Sample
 from trimtab.deployment.runtimes import TRIMTAB_COUNTS, counts_of
@@ -182,6 +183,27 @@ def test_series_become_the_page_of_their_pod() -> None:
     assert (read.counts.connections(), read.counts.error_connections()) == (10, 1)
     assert (read.counts.requests(), read.counts.requests("5xx")) == (30, 2)
     assert found.pages.keys() == {"uid-c", "uid-s"}, "what names another pod is nobody's"
+
+
+def test_what_a_foreign_server_counts_is_read_by_its_mapping() -> None:
+    """A series that MLServer does not export before its first request is 0 there."""
+    mlserver = counts_of("mlserver")
+    assert mlserver is not None
+    labels = {"pod": "c", "path": "/v2/models/m/infer", "job": "models", "instance": "10.0.0.1:8082"}
+    samples = (
+        Sample("rest_server_requests_total", labels | {"status_code": "200"}, 9.0),
+        Sample("rest_server_requests_total", labels | {"status_code": "503"}, 1.0),
+        Sample("rest_server_requests_total", labels | {"path": "/v2/health/ready"}, 99.0),
+        Sample("process_start_time_seconds", labels, 7.0),
+    )
+    (metric,) = _analysis(ERRORS).metrics
+    pods: Any = {"candidate": (_pod("c"),), "stable": (_pod("s"),)}
+    idle = Answer(samples=(Sample("process_start_time_seconds", labels | {"pod": "s"}, 7.0),))
+    found = count_look(metric, Look(NOW, Answer(samples=samples), idle), pods, dict.fromkeys(SIDES, mlserver))
+    assert (found.missing, found.problem) == ((), "")
+    requests = {uid: page.counts.requests() for uid, (_, page) in found.pages.items()}
+    assert requests == {"uid-c": 10, "uid-s": 0}
+    assert found.pages["uid-c"][1].counts.requests("5xx") == 1
 
 
 @pytest.mark.parametrize(
