@@ -43,13 +43,19 @@ STEP_RULES = (
         SPEC,
         REACHED,
         accepted={"spec.serving.replicas": 50, STEPS: weights(1, 50, 99)},
-        refused={"spec.serving.replicas": 49, STEPS: weights(1)},
+        refused={"spec.serving.replicas": 49, STEPS: weights(1), f"{TRAFFIC}.allowCoarse": False},
     ),
     deployment(
         SPEC,
         DIFFERENT,
         accepted={"spec.serving.replicas": 5, STEPS: weights(20, 40)},
-        refused={"spec.serving.replicas": 3, STEPS: weights(20, 25)},
+        refused={"spec.serving.replicas": 4, STEPS: weights(5, 20), f"{TRAFFIC}.allowCoarse": True},
+    ),
+    deployment(
+        TRAFFIC,
+        "allowCoarse belongs to provider ReplicaRatio, a Gateway gives each weight exactly: remove it",
+        accepted={TRAFFIC: {"allowCoarse": True}},
+        refused={TRAFFIC: BY_ROUTE | {"allowCoarse": True}},
     ),
     deployment(
         TRAFFIC,
@@ -104,9 +110,9 @@ ANALYSIS = (
         refused={**QUERY, "maxValue": "3", "preset": "errorRate"},
     ),
     metric(
-        "query needs sourceRef, and only query takes it",
-        accepted={**QUERY, "maxValue": "-1", "onFail": "Observe"},
-        refused={"preset": "errorRate", "sourceRef": {"name": "main"}},
+        "query needs sourceRef; beside it only errorRate and latency take it, to be counted from there",
+        accepted={"preset": "errorRate", "sourceRef": {"name": "main"}},
+        refused={"preset": "clientErrors", "sourceRef": {"name": "main"}},
     ),
     metric(
         "query needs either maxRatio or maxValue, and only query takes them",

@@ -116,11 +116,12 @@ def test_a_rollout_that_asks_the_metrics_nothing_goes_on_without_them(
     deployments.ready("flights-v2")
 
 
-def test_a_page_of_other_bytes_is_not_believed(lab: Lab, deployments: Deployments) -> None:
+def test_a_page_that_says_to_be_of_stable_is_not_believed(lab: Lab, deployments: Deployments) -> None:
+    """Whose page it is follows from the pod."""
     deployments.served(WEIGHT, HOLD)
     plant(lab.api, 2)
     candidate = revision(deployments.reason("AwaitingPerson"), "candidate")
-    other = ModelServer(ServeModel("flights", "sha256:" + "f" * 64), candidate)
+    other = ModelServer(ServeModel("flights", digest_of(1)), candidate)
     lab.player.serving.show_page(candidate, other.text())
     frozen = deployments.reason("ProviderError")
     assert "digest" in condition(frozen, "Ready")["message"]

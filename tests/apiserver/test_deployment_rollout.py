@@ -72,6 +72,18 @@ def _replicas(lab: Lab, rev: str) -> int:
     return int(lab.api.get(WORKLOAD, f"flights-{rev}")["spec"]["replicas"])
 
 
+def test_a_coarse_weight_is_what_the_pods_give_and_status_says_so(lab: Lab, deployments: Deployments) -> None:
+    edits = {"spec.serving.replicas": 2, "spec.traffic": {"allowCoarse": True}}
+    deployments.served({"weight": 5}, HOLD, edits=edits)
+    plant(lab.api, 2)
+    held = deployments.reason("AwaitingPerson")
+    assert (held["status"]["weight"]["desired"], held["status"]["weight"]["applied"]) == (5, 33)
+    (applied,) = [e["message"] for e in held["status"]["history"] if e["reason"] == "WeightApplied"]
+    assert applied == "weight 5: 1 of 3 pods, which is 33 %"
+    passed = deployments.until(lambda d: d["status"]["weight"].get("observed"))
+    assert 25 <= passed["status"]["weight"]["observed"] <= 41, "measured against the pods, not the 5"
+
+
 def test_without_steps_the_next_version_takes_over_when_it_is_ready(
     lab: Lab, deployments: Deployments
 ) -> None:
@@ -175,18 +187,26 @@ def test_a_restart_of_the_candidates_server_ends_the_rollout(lab: Lab, deploymen
     assert "OOMKilled" in entry["message"] or "restarted" in entry["message"]
 
 
+@pytest.mark.parametrize(
+    ("play", "reason", "why"),
+    [
+        (Stuck("server", "ImagePullBackOff"), "ImagePullError", "ImagePullBackOff"),
+        (Run("server"), "SettingWeight", "0 of 1 candidate pods are ready"),
+    ],
+    ids=["image", "model"],
+)
 def test_a_candidate_that_is_never_ready_is_given_up_at_the_deadline(
-    lab: Lab, deployments: Deployments
+    lab: Lab, deployments: Deployments, play: Stuck | Run, reason: str, why: str
 ) -> None:
     deployments.served(WEIGHT, HOLD, edits={"spec.rollout.progressDeadline": "2s"})
-    lab.player.serving.play_next(Stuck("server", "ImagePullBackOff"))
+    lab.player.serving.play_next(play)
     plant(lab.api, 2)
-    deployments.reason("ImagePullError")
+    deployments.reason(reason)
     assert deployments.selected(), "no traffic to a side without ready pods"
     rejected = deployments.reason("CandidateRejected")
     (entry,) = rejected["status"]["quarantine"]
     assert entry["reason"] == "ProgressDeadlineExceeded"
-    assert "ImagePullBackOff" in entry["message"]
+    assert why in entry["message"]
     assert lab.player.serving.unanswered == 0
 
 

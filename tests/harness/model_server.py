@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 from tests.harness import pod_network
@@ -21,6 +23,7 @@ class ModelServer:
     """One server process. Belongs to the harness' event loop, as its counters do.
 
     `page`: what /metrics answers instead of the counters. `status`: what every request is answered with.
+    `pod`: the metadata of the pod that it is in.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class ModelServer:
     ) -> None:
         self.revision = revision
         self.address = ""
+        self.pod: Mapping[str, Any] = {}
         self.page: bytes | None = None
         self.status = 200
         self.connections = 0
@@ -80,6 +84,17 @@ class ModelServer:
             elif self.status == 200:
                 self._answer()
             self._counters.answered(LIVE, self.status, ANSWER_SECONDS)
+
+    def connect(self) -> None:
+        """A client connects that will ask more than once."""
+        self.connections += 1
+        self._counters.connection(LIVE)
+
+    def ask(self, status: int, *, first_error: bool) -> None:
+        """One more request on a connection that there is."""
+        if first_error:
+            self._counters.error_connection(LIVE)
+        self._counters.answered(LIVE, status, ANSWER_SECONDS)
 
     def _answer(self) -> None:
         if self._clients is None:

@@ -20,7 +20,8 @@ START_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class LocalPrometheus:
-    """`stop` and `start` make an outage. Series carry the label `revision` of the pod they are from."""
+    """`stop` and `start` make an outage. Series carry `namespace`, `pod` and `revision` of the pod they are
+    from."""
 
     port: int
     folder: Path
@@ -58,9 +59,13 @@ class LocalPrometheus:
     def stop(self) -> None:
         self._daemon().stop(grace_seconds=0)
 
-    def scrape(self, servers: Iterable[ModelServer]) -> None:
-        """These and no others from now on."""
-        groups = [{"targets": [f"{s.address}:8080"], "labels": {"revision": s.revision}} for s in servers]
+    def scrape(self, servers: Iterable[ModelServer], *, jobs: int = 1) -> None:
+        """These and no others from now on, each as often as there are `jobs`."""
+        groups = [
+            {"targets": [f"{s.address}:8080"], "labels": _labels(s, number)}
+            for s in servers
+            for number in range(jobs)
+        ]
         partial = self.folder / "targets.partial"
         partial.write_text(json.dumps(groups))
         partial.rename(self.folder / "targets.json")
@@ -73,6 +78,11 @@ class LocalPrometheus:
             return requests.get(f"{self.url}/-/ready", timeout=2).status_code == 200
         except requests.RequestException:
             return False
+
+
+def _labels(server: ModelServer, number: int) -> dict[str, str]:
+    pod, job = server.pod, f"models-{number}"
+    return {"namespace": pod["namespace"], "pod": pod["name"], "revision": server.revision, "job": job}
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.harness.kept_clients import KeptClients
 from tests.harness.model_server import MlServer, ModelServer
 from tests.harness.plays import Fail, Run, Serve, Stuck
 from tests.harness.pod_api import PodApi
@@ -45,7 +46,7 @@ class ServingPods:
 
     `shares` is what a Gateway sends to the Service of each revision, in percent of that rate: nothing unless
     a test plays one. `clients` say what is asked of a model that has a profile; without them a server counts
-    no feature.
+    no feature. `kept` are clients beside these that keep their connections.
     `unanswered` counts clients that found a Service without any ready pod, once it has had one.
     """
 
@@ -61,6 +62,7 @@ class ServingPods:
         self.shares: Mapping[str, int] = {}
         self.unanswered = 0
         self.clients: Clients | None = None
+        self.kept: KeptClients | None = None
         self._api = api
         self._run = run
         self._spawn = spawn
@@ -155,6 +157,7 @@ class ServingPods:
     async def _start(self, served: _Served) -> None:
         if served.server is None:
             server = await self._server_of(served)
+            server.pod = served.pod["metadata"]
             await server.start()
             served.server = server
             await self._arrange()
@@ -226,7 +229,17 @@ class ServingPods:
                 due[service] += self.rate * (now - last) * self._share(service)
                 self._ask(service, int(due[service]))
                 due[service] %= 1
+            if self.kept is not None:
+                self.kept.ask(self._ready_servers())
             last = now
+
+    def _ready_servers(self) -> dict[str, ModelServer]:
+        """Behind the front Services, by pod uid."""
+        of_front = {
+            uid for name, uids in self._slices.values() if name not in self._of_revisions for uid in uids
+        }
+        served = {uid: self._pods[uid].server for uid in of_front & self._pods.keys()}
+        return {uid: server for uid, server in served.items() if server is not None}
 
     def _share(self, service: str) -> float:
         """Clients ask the front Service; those of revisions are for the Gateway."""

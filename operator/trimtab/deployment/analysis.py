@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
@@ -99,11 +99,16 @@ def judge_distribution(
 
 
 def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples: int) -> MetricVerdict:
-    """A metric that may be looked at after every scrape."""
+    """A metric that may be looked at after every scrape.
+
+    What is counted by request is judged once there are connections to tell clients apart by: the requests of
+    one client are alike. Errors are counted by connection, so a failure may come at any number of them.
+    """
     rate = evidence.rates.get(metric.name)
     if rate is None:
         return MetricVerdict(metric.name, Verdict.NO_DATA, metric.aborts, message="no scrape yet")
     by_unit = metric.preset == "errorRate"
+    too_few = not by_unit and _units(metric, evidence) < NO_DATA_BELOW_UNITS
     found = judge(
         rate,
         alpha=alpha,
@@ -112,7 +117,7 @@ def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples:
     )
     return MetricVerdict(
         name=metric.name,
-        verdict=Verdict(found.verdict.value),
+        verdict=Verdict.NO_DATA if too_few else Verdict(found.verdict.value),
         aborts=metric.aborts,
         samples=found.samples,
         value=found.value,
@@ -120,6 +125,23 @@ def judge_rate(metric: Metric, evidence: Evidence, *, alpha: float, min_samples:
         samples_to_verdict=samples_to_verdict(rate, alpha=alpha, min_samples=0 if by_unit else min_samples),
         message=_rate_message(found.value, found.stable_value),
     )
+
+
+def judge_counted(metric: Metric, evidence: Evidence, *, alpha: float, min_samples: int) -> MetricVerdict:
+    """The same by the counts of a source. A failure that stands is one also while the source is away."""
+    counted = evidence.counted.get(metric.name)
+    if counted is None or (counted.at is None and not counted.problem):
+        return MetricVerdict(metric.name, Verdict.NO_DATA, metric.aborts, message="not asked yet")
+    found = judge_rate(metric, evidence, alpha=alpha, min_samples=min_samples)
+    if not counted.problem or found.verdict is Verdict.FAIL:
+        return found
+    return replace(found, verdict=Verdict.PROVIDER_ERROR, message=counted.problem)
+
+
+def _units(metric: Metric, evidence: Evidence) -> int:
+    """Connections or requests of the candidate, by whoever counts them for the metric."""
+    counted = evidence.counted.get(metric.name)
+    return evidence.units["candidate"] if counted is None else counted.units
 
 
 def _rate_message(candidate: float | None, stable: float | None) -> str:

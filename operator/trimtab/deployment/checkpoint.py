@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from trimtab.deployment.counted import Counted
 from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.load import Load
 from trimtab.deployment.observed import DeploymentObserved
@@ -42,6 +43,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "units": dict(evidence.units),
         "load": {side: asdict(load) for side, load in evidence.load.items()},
         "queries": {name: _dump_query(query) for name, query in evidence.queries.items()},
+        "counted": {name: _dump_counted(counted) for name, counted in evidence.counted.items()},
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "trafficSeconds": round(evidence.traffic_seconds, 3),
         "stableDownSeconds": round(evidence.stable_down_seconds, 3),
@@ -64,6 +66,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             units={side: int(stored["units"][side]) for side in SIDES},
             load={side: Load(**stored["load"][side]) for side in SIDES},
             queries={name: _load_query(query) for name, query in stored["queries"].items()},
+            counted={name: _load_counted(counted) for name, counted in stored.get("counted", {}).items()},
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             traffic_seconds=float(stored["trafficSeconds"]),
             stable_down_seconds=float(stored["stableDownSeconds"]),
@@ -81,6 +84,15 @@ def _dump_query(query: QueryEvidence) -> dict[str, Any]:
 
 def _load_query(stored: Mapping[str, Any]) -> QueryEvidence:
     return QueryEvidence(**{**stored, "at": parse_time(stored["at"]) if stored["at"] else None})
+
+
+def _dump_counted(counted: Counted) -> dict[str, Any]:
+    return {**asdict(counted), "at": counted.at.isoformat() if counted.at else None}
+
+
+def _load_counted(stored: Mapping[str, Any]) -> Counted:
+    pods = {uid: PodCounters(**pod) for uid, pod in stored["pods"].items()}
+    return Counted(**{**stored, "pods": pods, "at": parse_time(stored["at"]) if stored["at"] else None})
 
 
 def checkpoint_if_due(

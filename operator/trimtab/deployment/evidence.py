@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
+from trimtab.deployment.counted import Counted, CountLook, with_counts
 from trimtab.deployment.load import Load
 from trimtab.deployment.pod_counters import (
     SIDES,
@@ -91,6 +92,7 @@ class Evidence:
     units: Mapping[SideName, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     load: Mapping[SideName, Load] = field(default_factory=lambda: dict.fromkeys(SIDES, Load()))
     queries: Mapping[str, QueryEvidence] = field(default_factory=dict)
+    counted: Mapping[str, Counted] = field(default_factory=dict)
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
     traffic_seconds: float = 0.0
     stable_down_seconds: float = 0.0
@@ -181,6 +183,33 @@ def with_looks(evidence: Evidence, analysis: Analysis, looks: Mapping[str, Look]
     return replace(evidence, queries={**known, **seen})
 
 
+def with_source_counts(
+    evidence: Evidence, analysis: Analysis, looks: Mapping[str, CountLook], unit: Unit
+) -> Evidence:
+    """Evidence after the newest looks at the sources of counts, by metric.
+
+    Counts of another source, or of the pods themselves, are another metric: nothing may count twice.
+    """
+    rates = {name: rate for name, rate in evidence.rates.items() if name not in evidence.counted}
+    counted: dict[str, Counted] = {}
+    for metric in analysis.metrics:
+        limits = limits_of(metric)
+        if metric.source_ref is None or limits is None:
+            continue
+        name, source = metric.name, metric.source_ref.name
+        known, rate = evidence.counted.get(name), evidence.rates.get(name)
+        if known is None or known.source != source:
+            known, rate = Counted(source), None
+        if rate is None or rate.limits != limits:
+            rate = no_evidence(limits)
+        look = looks.get(name)
+        if look is not None:
+            known, trials = with_counts(known, look, unit)
+            rate = _with_interval(rate, metric, trials, unit)
+        counted[name], rates[name] = known, rate
+    return replace(evidence, counted=counted, rates=rates)
+
+
 def _load(before: Load, interval: Interval, passed: float) -> Load:
     return before.after(passed, request_seconds=interval.request_seconds, pod_seconds=interval.pod_seconds)
 
@@ -214,9 +243,16 @@ def _rates(
         known = evidence.rates.get(metric.name)
         if known is None or known.limits != limits:
             known = no_evidence(limits)
-        counts = {side: _side_counts(metric, trials[side], unit) for side in SIDES}
-        result[metric.name] = add_interval(known, stable=counts["stable"], candidate=counts["candidate"])
+        of_pods = metric.source_ref is None
+        result[metric.name] = _with_interval(known, metric, trials, unit) if of_pods else known
     return result
+
+
+def _with_interval(
+    rate: RateEvidence, metric: Metric, trials: Mapping[SideName, Interval], unit: Unit
+) -> RateEvidence:
+    counts = {side: _side_counts(metric, trials[side], unit) for side in SIDES}
+    return add_interval(rate, stable=counts["stable"], candidate=counts["candidate"])
 
 
 def _side_counts(metric: Metric, interval: Interval, unit: Unit) -> SideCounts:

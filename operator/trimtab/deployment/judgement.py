@@ -17,6 +17,7 @@ from trimtab.deployment.analysis import (
     Profiles,
     Verdict,
     alpha_of,
+    judge_counted,
     judge_distribution,
     judge_rate,
 )
@@ -31,7 +32,7 @@ def judge(
     """Verdicts of all metrics, and the evidence with newly taken looks latched.
 
     ``problem``: why the pods cannot be read now. Then nothing of theirs is judged anew; a failure that stands
-    already stays one. Queries have problems of their own.
+    already stays one. Sources have problems of their own.
     """
     at = position(spec.rollout.steps, step)
     fresh = [
@@ -40,8 +41,8 @@ def judge(
     key = step_key(evidence.turn, at.index)
     verdicts = tuple(_remembered(evidence, key, verdict) or verdict for verdict in fresh)
     if problem:
-        of_queries = {metric.name for metric in spec.rollout.analysis.metrics if metric.query}
-        return tuple(v if v.name in of_queries else _unread(v, problem) for v in verdicts), evidence
+        of_sources = {metric.name for metric in spec.rollout.analysis.metrics if metric.source_ref}
+        return tuple(v if v.name in of_sources else _unread(v, problem) for v in verdicts), evidence
     taken = {_key(key, v.name): _dump(v) for v in verdicts if v.looked}
     if taken.keys() <= evidence.latched.keys():
         return verdicts, evidence
@@ -56,7 +57,8 @@ def _judged(
     match metric.preset:
         case "errorRate" | "clientErrors" | "latency":
             min_samples = at.analyze.min_samples if at.analyze else 0
-            return judge_rate(metric, evidence, alpha=alpha, min_samples=min_samples)
+            rate = judge_rate if metric.source_ref is None else judge_counted
+            return rate(metric, evidence, alpha=alpha, min_samples=min_samples)
         case "saturation":
             return judge_load(metric, evidence)
         case None:

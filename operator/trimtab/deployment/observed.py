@@ -78,7 +78,7 @@ class RevisionRecord:
 
 @dataclass(frozen=True)
 class WorkloadObserved:
-    """The apps/v1 Deployment of one revision and its pods."""
+    """The apps/v1 Deployment of one revision and its pods. ``refusal``: why pods of it could not be made."""
 
     revision: str
     body: Mapping[str, Any]
@@ -87,6 +87,7 @@ class WorkloadObserved:
     settled: bool
     deleting: bool
     pods: tuple[PodObserved, ...]
+    refusal: PodTrouble | None = None
 
     @property
     def serving_pods(self) -> int:
@@ -98,7 +99,7 @@ class WorkloadObserved:
 
     @property
     def trouble(self) -> PodTrouble | None:
-        return next((pod.trouble for pod in self.pods if pod.trouble is not None), None)
+        return next((pod.trouble for pod in self.pods if pod.trouble is not None), self.refusal)
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class DeploymentObserved:
     """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
 
     ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
-    cannot be used; empty if it can. ``query_problems``: by metric, why its source gave no answer. ``budgets``
+    cannot be used; empty if it can. ``query_problems``: by metric, why its source said nothing. ``budgets``
     are PodDisruptionBudgets by revision. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is
     the annotation.
     """
@@ -136,7 +137,9 @@ class DeploymentObserved:
     def is_frozen(self) -> bool:
         """Whether steps and their clocks stand still: what is to decide cannot be read."""
         deciding = self.spec.rollout.deciding_metrics
-        return any(self.query_problems.get(m.name) if m.query else self.metrics_problem for m in deciding)
+        return any(
+            self.query_problems.get(m.name) if m.source_ref else self.metrics_problem for m in deciding
+        )
 
     @property
     def unread(self) -> str:

@@ -54,7 +54,9 @@ def begun(observed: DeploymentObserved, now: datetime) -> ProbationStatus | None
     limits = [
         ProbationLimit(metric=metric.name, share=shown(share))
         for metric in observed.spec.rollout.analysis.effective_metrics
-        if metric.aborts and (share := _limit(rates.get(metric.name))) is not None
+        if metric.aborts
+        and metric.source_ref is None
+        and (share := _limit(rates.get(metric.name))) is not None
     ]
     return ProbationStatus(started_at=now, limits=tuple(limits))
 

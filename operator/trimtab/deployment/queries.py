@@ -6,6 +6,7 @@ several looks in a row on one side of the bound, and looks without a number are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,25 +15,37 @@ from trimtab.deployment.pod_counters import SideName
 
 
 @dataclass(frozen=True)
+class Sample:
+    """The value of one series at a moment."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True)
 class Answer:
     """One number; or none, and then ``problem`` says why the source could not be asked. Empty: it was asked,
-    and has no number yet."""
+    and has no number yet. ``samples`` where it was asked for counts."""
 
     value: float | None = None
     problem: str = ""
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)
 class Question:
     """A query as it is asked for each side; stable is left out where the bound does not need it.
 
-    ``since``: the last look that there was, before this process or in it.
+    ``since``: the last look that there was, before this process or in it. ``counts``: it asks for the series
+    of a preset as they are, not for one number.
     """
 
     metric: str
     source: str
     texts: tuple[tuple[SideName, str], ...]
     since: datetime | None = None
+    counts: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     CONTAINER_FAILED = "ContainerFailed"
     CONTAINER_CONFIG_ERROR = "ContainerConfigError"
     POD_UNSCHEDULABLE = "PodUnschedulable"
+    POD_REFUSED = "PodRefused"
     SETTING_WEIGHT = "SettingWeight"
     PAUSED = "Paused"
     FROZEN = "Frozen"

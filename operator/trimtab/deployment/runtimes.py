@@ -14,8 +14,17 @@ from typing import Any, Final
 
 from trimtab.model.names import ANNOTATION_RUNTIME
 from trimtab_runtime.contract.result import FORMATS, ONNX, SKLEARN
+from trimtab_runtime.contract.serving import (
+    CONNECTIONS,
+    DURATION,
+    ERROR_CONNECTIONS,
+    LIVE,
+    REQUESTS,
+    START_TIME,
+)
 
 TRIMTAB: Final = "trimtab"
+PROCESS_START: Final = "process_start_time_seconds"
 PORT: Final = 8080
 _GRPC_PORT = 8081
 _METRICS_PORT = 8082
@@ -43,7 +52,9 @@ class Samples:
 class MetricMapping:
     """Where a page counts inference requests, and those that were answered with a 5xx.
 
-    `durations` is a histogram of seconds with the edges of ours, `in_flight` a gauge.
+    `durations` is a histogram of seconds with the edges of ours, `in_flight` a gauge. `connections` and
+    `error_connections` where it counts them; requests stand for them else. `exported_from_start`: a series
+    that is not there was lost on the way, and is not 0.
     """
 
     port: int
@@ -51,6 +62,19 @@ class MetricMapping:
     errors: tuple[Samples, ...]
     durations: Samples | None = None
     in_flight: Samples | None = None
+    connections: Samples | None = None
+    error_connections: Samples | None = None
+    started: str = PROCESS_START
+    exported_from_start: bool = False
+
+    @property
+    def series_names(self) -> tuple[str, ...]:
+        """All that is read, by name; a histogram has its buckets and its count."""
+        histogram = self.durations.name if self.durations else ""
+        buckets = (f"{histogram}_bucket", f"{histogram}_count") if histogram else ()
+        optional = (self.connections, self.error_connections)
+        listed = (*self.requests, *self.errors, *(s for s in optional if s is not None))
+        return tuple(dict.fromkeys((*(s.name for s in listed), *buckets, self.started)))
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,19 @@ class ForeignRuntime:
             return ()
         return ("errorRate", "latency") if self.metrics.durations else ("errorRate",)
 
+
+_LIVE = {"traffic": LIVE}
+# Of our own server as a source keeps it. Read from the pods, its pages are read whole, by their contract.
+TRIMTAB_COUNTS: Final = MetricMapping(
+    port=PORT,
+    requests=(Samples(REQUESTS, _LIVE),),
+    errors=(Samples(REQUESTS, {**_LIVE, "code": "5xx"}),),
+    durations=Samples(DURATION, _LIVE),
+    connections=Samples(CONNECTIONS, _LIVE),
+    error_connections=Samples(ERROR_CONNECTIONS, _LIVE),
+    started=START_TIME,
+    exported_from_start=True,
+)
 
 _MLSERVER_INFER = {"path": ".*/infer"}
 _TRITON_MODEL = {"model": ".*"}
@@ -146,6 +183,11 @@ RUNTIMES: Final[Mapping[str, ForeignRuntime]] = MappingProxyType(
 def formats_of(runtime: str) -> tuple[str, ...]:
     """The model formats that a runtime serves."""
     return FORMATS if runtime == TRIMTAB else RUNTIMES[runtime].formats
+
+
+def counts_of(runtime: str) -> MetricMapping | None:
+    """Where the pages of a runtime, as a source keeps them, count requests; None = nowhere."""
+    return TRIMTAB_COUNTS if runtime == TRIMTAB else RUNTIMES[runtime].metrics
 
 
 def presets_of(runtime: str) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
 from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, fallen
 from trimtab.deployment.pod_counters import SideName, Unit
-from trimtab.deployment.queries import QueryEvidence
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
@@ -46,10 +45,6 @@ class EvidenceBook:
 
     def keep(self, uid: str, evidence: Evidence) -> None:
         self._open[uid].evidence = evidence
-
-    def queries(self, uid: str) -> Mapping[str, QueryEvidence]:
-        """What is known of the queries, by metric."""
-        return self._open[uid].evidence.queries
 
     async def read(self, deployment: Deployment, candidate: Side, now: datetime) -> Evidence:
         """The evidence on this candidate: ours, else that of the checkpoint, else none yet.

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from trimtab.apis.v1alpha1.analysis import Metric
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.deployment import probation
 from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
-from trimtab.deployment.evidence import with_looks
+from trimtab.deployment.counted import CountLook, counts_question
+from trimtab.deployment.evidence import Evidence, with_looks, with_source_counts
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
 from trimtab.deployment.pod_counters import SideName, Unit
-from trimtab.deployment.queries import Look, question
-from trimtab.deployment.runtimes import TRIMTAB
+from trimtab.deployment.queries import Look, Question, question
+from trimtab.deployment.runtimes import TRIMTAB, MetricMapping, counts_of
 from trimtab.deployment.stepping import running_step
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.uncounted import without_uncounted
@@ -25,6 +27,7 @@ from trimtab.model.kinds import DEPLOYMENT, ObjectKey
 from trimtab.runtime.evidence_book import EvidenceBook
 from trimtab.runtime.metrics_watch import MetricsWatch, Round
 from trimtab.runtime.query_watch import QueryWatch
+from trimtab.runtime.read_counts import count_look
 from trimtab.runtime.targets import Endpoint, Targets, endpoint_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
@@ -60,7 +63,7 @@ class RolloutJudge:
             self._queries.forget(key)
             return observed
         try:
-            await self._book.read(deployment, sides["candidate"], now)
+            known = await self._book.read(deployment, sides["candidate"], now)
         except UnreadableCheckpoint as error:
             text = f"the evidence checkpoint cannot be read ({error}); delete it to begin the analysis anew"
             return replace(observed, metrics_problem=text)
@@ -72,12 +75,13 @@ class RolloutJudge:
             # Pages cannot be read without their profile, and a look without stable's would be spent in vain.
             round_, problem = self._round(observed, key, sides, pods, artifacts)
         compared = "stable" in sides
-        looks = self._looks(observed, key, sides) if compared else {}
-        seen = replace(
-            observed,
-            metrics_problem=problem,
-            query_problems={name: look.problem for name, look in looks.items() if look.problem},
-        )
+        analysis, unit = observed.spec.rollout.analysis, _unit(observed, sides)
+        looks = self._looks(observed, key, sides, known) if compared else {}
+        seen = replace(observed, metrics_problem=problem)
+        if compared:
+            known = with_source_counts(known, analysis, _count_looks(observed, sides, pods, looks), unit)
+            self._book.keep(observed.uid, known)
+            seen = replace(seen, query_problems=_problems(looks, known))
         evidence = self._book.tick(
             observed.uid,
             running_step(observed) if compared else probation.CLOCK_INDEX,
@@ -87,17 +91,16 @@ class RolloutJudge:
         if round_ is not None:
             of = _sides_of(pods)
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
-            evidence = self._book.grow(deployment, round_, of, leaving, unit=_unit(observed, sides))
+            evidence = self._book.grow(deployment, round_, of, leaving, unit=unit)
         if not compared:
             self._queries.forget(key)
             self._book.keep(observed.uid, evidence)
             return replace(seen, evidence=evidence)
         judged_step = status.step.index if status.step else 0
-        evidence = with_looks(evidence, observed.spec.rollout.analysis, looks, judged_step)
+        evidence = with_looks(evidence, analysis, looks, judged_step)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
         runtimes = {name: endpoint.runtime for name, endpoint in _endpoints(observed, sides).items()}
-        metrics = observed.spec.rollout.analysis.effective_metrics
-        verdicts = without_uncounted(verdicts, metrics, runtimes)
+        verdicts = without_uncounted(verdicts, analysis.effective_metrics, runtimes)
         self._book.keep(observed.uid, evidence)
         return replace(seen, evidence=evidence, verdicts=verdicts)
 
@@ -135,24 +138,39 @@ class RolloutJudge:
         return (None if problem else round_), problem
 
     def _looks(
-        self, observed: DeploymentObserved, key: ObjectKey, sides: Mapping[SideName, Side]
+        self,
+        observed: DeploymentObserved,
+        key: ObjectKey,
+        sides: Mapping[SideName, Side],
+        evidence: Evidence,
     ) -> Mapping[str, Look]:
-        """The newest look at each query of the spec."""
-        known = self._book.queries(observed.uid)
+        """The newest look at each query of the spec, and at the counts of each preset with a source."""
         revisions = {name: side.revision for name, side in sides.items()}
-        return self._queries.latest(
-            key,
-            [
-                question(
+        mappings = _mappings(observed, sides)
+
+        def asked(metric: Metric) -> Question:
+            if metric.query:
+                known = evidence.queries.get(metric.name)
+                return question(
                     metric,
                     namespace=observed.namespace,
                     deployment=observed.name,
                     revisions=revisions,
-                    known=known.get(metric.name),
+                    known=known,
                 )
-                for metric in observed.spec.rollout.analysis.metrics
-                if metric.query
-            ],
+            return counts_question(
+                metric,
+                namespace=observed.namespace,
+                deployment=observed.name,
+                revisions=revisions,
+                mappings=mappings,
+                known=evidence.counted.get(metric.name),
+            )
+
+        metrics = observed.spec.rollout.analysis.metrics
+        countable = len(mappings) == len(sides)
+        return self._queries.latest(
+            key, [asked(m) for m in metrics if m.query or (m.source_ref and countable)]
         )
 
     async def _artifact(self, observed: DeploymentObserved, side: Side) -> Artifact | Problem | None:
@@ -166,6 +184,33 @@ def _endpoints(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> 
     return {
         name: endpoint_of(observed.records, observed.workloads, side.revision) for name, side in sides.items()
     }
+
+
+def _mappings(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> dict[SideName, MetricMapping]:
+    """Where the runtime of each side counts; a side whose runtime counts nothing is left out."""
+    found = {name: counts_of(endpoint.runtime) for name, endpoint in _endpoints(observed, sides).items()}
+    return {name: mapping for name, mapping in found.items() if mapping is not None}
+
+
+def _count_looks(
+    observed: DeploymentObserved,
+    sides: Mapping[SideName, Side],
+    pods: Mapping[SideName, Sequence[PodObserved]],
+    looks: Mapping[str, Look],
+) -> dict[str, CountLook]:
+    """Those at counts, read into pages."""
+    mappings = _mappings(observed, sides)
+    return {
+        metric.name: count_look(metric, looks[metric.name], pods, mappings)
+        for metric in observed.spec.rollout.analysis.metrics
+        if metric.source_ref and not metric.query and metric.name in looks
+    }
+
+
+def _problems(looks: Mapping[str, Look], evidence: Evidence) -> dict[str, str]:
+    """By metric, why its source said nothing."""
+    asked = {name: look.problem for name, look in looks.items() if look.problem}
+    return asked | {name: counted.problem for name, counted in evidence.counted.items() if counted.problem}
 
 
 def _unit(observed: DeploymentObserved, sides: Mapping[SideName, Side]) -> Unit:

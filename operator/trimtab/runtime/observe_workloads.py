@@ -21,7 +21,7 @@ from trimtab.model.kinds import (
     WORKLOAD,
 )
 from trimtab.model.names import LABEL_REVISION
-from trimtab.runtime.observe_pods import container_statuses, reported, waiting
+from trimtab.runtime.observe_pods import MESSAGE_CHARACTERS, container_statuses, reported, waiting
 
 Object = dict[str, Any]
 
@@ -98,7 +98,17 @@ def _workload(body: Object, pods: list[PodObserved]) -> WorkloadObserved:
         settled=status.get("observedGeneration", 0) >= meta["generation"],
         deleting="deletionTimestamp" in meta,
         pods=tuple(pods),
+        refusal=_refusal(status),
     )
+
+
+def _refusal(status: Mapping[str, Any]) -> PodTrouble | None:
+    """The API server does not let pods in: a quota, or a policy. Their controller goes on trying."""
+    for condition in status.get("conditions", ()):
+        if (condition["type"], condition["status"]) == ("ReplicaFailure", "True"):
+            message = str(condition.get("message", ""))[:MESSAGE_CHARACTERS]
+            return PodTrouble(Reason.POD_REFUSED, message)
+    return None
 
 
 def _pod(pod: Object, serving: frozenset[str], routable: frozenset[str]) -> PodObserved:

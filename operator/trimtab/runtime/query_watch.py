@@ -113,9 +113,8 @@ class QueryWatch:
     async def _look(self, key: ObjectKey, asked: _Asked) -> None:
         """Both sides, evaluated at the same moment."""
         at, question = datetime.now(UTC), asked.question
-        answers = await asyncio.gather(
-            *(self._prometheus.ask(question.source, text, at) for _, text in question.texts)
-        )
+        ask = self._prometheus.counts if question.counts else self._prometheus.ask
+        answers = await asyncio.gather(*(ask(question.source, text, at) for _, text in question.texts))
         sides = dict(zip((side for side, _ in question.texts), answers, strict=True))
         if asked.last is None or asked.last.at < at:
             asked.last = Look(at, sides["candidate"], sides.get("stable"))

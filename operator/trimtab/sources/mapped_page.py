@@ -7,11 +7,11 @@ not connections, so requests stand for both.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
+from trimtab.deployment.queries import Sample
 from trimtab.deployment.runtimes import MetricMapping, Samples
 from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.errors import ContractError, Reason
@@ -28,7 +28,6 @@ from trimtab_runtime.contract.serving import (
     Series,
 )
 
-START_TIME = "process_start_time_seconds"
 _LARGEST = 2.0**53
 
 
@@ -42,7 +41,11 @@ class MappedReader:
     def read(self, data: bytes) -> ServerPage:
         """PageInvalid where it is no Prometheus text, or a count is none. A series that is not there counts
         0: these servers export it from the first request on."""
-        samples = _parsed(data)
+        return self.page_of(_parsed(data))
+
+    def page_of(self, samples: Sequence[Sample]) -> ServerPage:
+        """The same of samples that somebody else has read off the page."""
+        self._check_complete(samples)
         requests = sum(_count(samples, wanted) for wanted in self._mapping.requests)
         errors = sum(_count(samples, wanted) for wanted in self._mapping.errors)
         if errors > requests:
@@ -51,22 +54,32 @@ class MappedReader:
             (REQUESTS, LIVE, "2xx"): requests - errors,
             (REQUESTS, LIVE, "4xx"): 0,
             (REQUESTS, LIVE, "5xx"): errors,
-            (CONNECTIONS, LIVE): requests,
-            (ERROR_CONNECTIONS, LIVE): errors,
+            (CONNECTIONS, LIVE): self._count_or(self._mapping.connections, samples, requests),
+            (ERROR_CONNECTIONS, LIVE): self._count_or(self._mapping.error_connections, samples, errors),
             **self._durations(samples),
         }
+        started = self._mapping.started
         in_flight = _count(samples, self._mapping.in_flight) if self._mapping.in_flight else 0
         return ServerPage(
             model_digest=self._model_digest,
             profile_digest="",
-            start_time_seconds=max((s.value for s in samples if s.name == START_TIME), default=0.0),
+            start_time_seconds=max((s.value for s in samples if s.name == started), default=0.0),
             in_flight={LIVE: in_flight, WARMUP: 0},
             # Presets that need it, or refused requests, are not judged on these servers.
             request_seconds={LIVE: 0.0, WARMUP: 0.0},
             counts=ServerCounts(values),
         )
 
-    def _durations(self, samples: list[Sample]) -> dict[Series, int]:
+    def _check_complete(self, samples: Sequence[Sample]) -> None:
+        names = {sample.name for sample in samples}
+        missing = [name for name in self._mapping.series_names if name not in names]
+        if missing and self._mapping.exported_from_start:
+            raise _invalid(missing[0], "is missing")
+
+    def _count_or(self, wanted: Samples | None, samples: Sequence[Sample], otherwise: int) -> int:
+        return otherwise if wanted is None else _count(samples, wanted)
+
+    def _durations(self, samples: Sequence[Sample]) -> dict[Series, int]:
         wanted = self._mapping.durations
         if wanted is None:
             return {(DURATION_BUCKET, LIVE, edge): 0 for edge in DURATION_EDGES} | {(DURATION_COUNT, LIVE): 0}
@@ -88,7 +101,7 @@ def _parsed(data: bytes) -> list[Sample]:
         families = list(text_string_to_metric_families(data.decode()))
     except (ValueError, KeyError, IndexError) as error:
         raise _invalid("page", "is no Prometheus text") from error
-    return [sample for family in families for sample in family.samples]
+    return [Sample(s.name, s.labels, s.value) for family in families for s in family.samples]
 
 
 def _count(samples: Iterable[Sample], wanted: Samples) -> int:

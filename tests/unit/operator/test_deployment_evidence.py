@@ -104,6 +104,28 @@ def test_errors_are_counted_in_what_the_provider_divides(
     assert judge_rate(metric, rounds.evidence, alpha=0.05, min_samples=0).verdict is verdict, why
 
 
+@pytest.mark.parametrize(
+    ("unit", "connections", "verdict", "why"),
+    [
+        ("connection", 4, Verdict.NO_DATA, "slow as they are, they may be one client's"),
+        ("connection", 49, Verdict.NO_DATA, "one too few"),
+        ("connection", 50, Verdict.FAIL, "enough to tell clients apart"),
+        ("request", 4, Verdict.FAIL, "a Gateway spreads the requests of all clients over few connections"),
+    ],
+)
+def test_what_is_counted_by_request_waits_for_connections(
+    unit: Unit, connections: int, verdict: Verdict, why: str
+) -> None:
+    slow = {"name": "slow", "preset": "latency", "quantile": "0.95", "maxDuration": "50ms"}
+    analysis = Analysis.model_validate({"metrics": [slow]})
+    rounds = Rounds(analysis, unit)
+    rounds.scrape(s=page(), c=page())
+    rounds.scrape(s=page(connections, requests=50), c=page(connections, requests=50, seconds=0.2))
+    found = judge_rate(analysis.metrics[0], rounds.evidence, alpha=0.05, min_samples=0)
+    assert found.verdict is verdict, why
+    assert found.samples == 50 * connections
+
+
 def test_every_failed_request_and_every_one_without_an_answer_is_an_error() -> None:
     rounds = Rounds(unit="request")
     rounds.scrape(s=page(), c=page())

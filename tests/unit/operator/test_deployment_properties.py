@@ -221,6 +221,8 @@ def test_while_nothing_happens_the_status_settles(observed: DeploymentObserved) 
         (5, 80, 1, 5, 83),
         (10, 5, 10, 1, 9),
         (4, 50, 4, 4, 50),
+        (4, 5, 4, 1, 20),
+        (1, 90, 1, 1, 50),
         (4, 0, 4, 0, 0),
         (4, 100, 0, 4, 100),
         (1, 50, 1, 1, 50),

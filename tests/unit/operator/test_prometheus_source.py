@@ -13,7 +13,7 @@ from aiohttp import web
 from tests.unit.operator.samples import NOW
 
 from trimtab.deployment.queries import Answer
-from trimtab.sources.prometheus import MAX_ANSWER_BYTES, Prometheus, Source
+from trimtab.sources.prometheus import MAX_ANSWER_BYTES, MAX_SERIES_BYTES, Prometheus, Source
 
 
 @asynccontextmanager
@@ -99,6 +99,33 @@ async def test_what_is_no_number_is_a_problem(status: int, body: bytes, problem:
     assert answer.value is None
     assert problem in answer.problem
     assert "127.0.0.1" not in answer.problem
+
+
+async def test_counts_are_series_as_they_are() -> None:
+    async with answering(body=vector("3", "4")) as (prometheus, _):
+        answer = await prometheus.counts("main", "{}", NOW)
+    assert [(s.labels["pod"], s.value) for s in answer.samples] == [("0", 3.0), ("1", 4.0)]
+    assert not answer.problem
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "problem"),
+    [
+        (500, b"oops", "source main: answered 500"),
+        (200, success("scalar", [1.0, "3"]), "no series at one moment"),
+        (200, success("vector", [{"value": [1.0, "3"]}]), "without labels"),
+        (200, success("vector", [{"metric": {"pod": 7}, "value": [1.0, "3"]}]), "without labels"),
+        (200, success("vector", ["x"]), "without labels"),
+        (200, vector("NaN"), "no number"),
+        (200, vector("+Inf"), "infinite"),
+        (200, b" " * (MAX_SERIES_BYTES + 1), "larger than"),
+    ],
+)
+async def test_what_holds_no_counts_is_a_problem(status: int, body: bytes, problem: str) -> None:
+    async with answering(status, body) as (prometheus, _):
+        answer = await prometheus.counts("main", "{}", NOW)
+    assert answer.samples == ()
+    assert problem in answer.problem
 
 
 async def test_an_answer_that_does_not_come() -> None:

@@ -37,8 +37,9 @@ class Metric(SpecModel):
             "a metric is a preset or a query: give one of them",
         ),
         Rule(
-            "has(self.query) == has(self.sourceRef)",
-            "query needs sourceRef, and only query takes it",
+            f"has(self.query) ? has(self.sourceRef) : "
+            f"(!has(self.sourceRef) || {_PRESET} in ['errorRate', 'latency'])",
+            "query needs sourceRef; beside it only errorRate and latency take it, to be counted from there",
         ),
         Rule(
             "has(self.query) ? has(self.maxRatio) != has(self.maxValue) "
@@ -119,7 +120,8 @@ class Metric(SpecModel):
     `{{revision}}`, `{{deployment}}` and `{{namespace}}` stand for the side that is asked for. A query has no
     error control: `alpha` says nothing about it."""
     source_ref: SourceReference | None = None
-    """Who is asked the query."""
+    """Who is asked the query. On errorRate and latency: who is asked for the counters of the pods, which the
+    operator reads from the pods themselves without it."""
     max_ratio: Decimal | None = None
     """Largest value of the candidate over that of stable, such as "1.5"."""
     max_value: Decimal | None = None

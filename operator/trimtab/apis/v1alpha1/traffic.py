@@ -42,11 +42,18 @@ class Traffic(SpecModel):
             "(has(self.gatewayRef) && has(self.hostnames) && self.hostnames.size() > 0)",
             "provider GatewayAPI needs gatewayRef and at least one of hostnames: add them",
         ),
+        Rule(
+            f"{_PROVIDER} != 'GatewayAPI' || !self.?allowCoarse.orValue(false)",
+            "allowCoarse belongs to provider ReplicaRatio, a Gateway gives each weight exactly: remove it",
+        ),
     )
     provider: Literal["ReplicaRatio", "GatewayAPI"] = "ReplicaRatio"
     """ReplicaRatio: one Service over the pods of both sides; a weight is a ratio of pods, its unit the
     connection. Needs nothing but Kubernetes. GatewayAPI: an HTTPRoute with weights over a Service per
     revision; its unit is the request."""
+    allow_coarse: bool = False
+    """ReplicaRatio: true lets weights in that the pods cannot give within 5 points. The nearest one that they
+    can give, with at least one pod on each side, is then what the candidate gets and what status reports."""
     gateway_ref: GatewayReference | None = None
     """GatewayAPI: the Gateway that carries the traffic."""
     hostnames: Annotated[tuple[Hostname, ...], Field(max_length=16), SET] = ()

@@ -1,6 +1,7 @@
 """CEL rules over the weights of a rollout: increasing, and reachable with the replicas there are.
 
-A Gateway counts requests: any number of pods gives any weight, so only ReplicaRatio asks for the second.
+A Gateway counts requests: any number of pods gives any weight, so only ReplicaRatio asks for the second, and
+`traffic.allowCoarse` does without it. Two weights that are the same are refused all the same.
 
 The arithmetic is that of `trimtab.deployment.traffic.replica_ratio`; a test holds both against each other.
 """
@@ -10,6 +11,7 @@ from trimtab.apis.markers import Rule
 _WEIGHTS = "self.rollout.steps.filter(step, has(step.weight)).map(step, step.weight)"
 _NO_STEPS = "!has(self.rollout) || !has(self.rollout.steps)"
 _BY_REQUESTS = f"{_NO_STEPS} || self.?traffic.?provider.orValue('ReplicaRatio') == 'GatewayAPI'"
+_COARSE = "self.?traffic.?allowCoarse.orValue(false)"
 _N = "self.?serving.?replicas.orValue(1)"
 
 
@@ -39,8 +41,13 @@ def _reachable(weight: str) -> str:
 
 
 def _pair(weight: str) -> str:
-    """A number that is equal for equal pairs of pods."""
-    return f"({weight} <= 50 ? {_candidate_pods(weight)} : 2 * {_N} - {_stable_pods(weight)})"
+    """A number that is equal for equal pairs of pods. Each side has at least one of them."""
+    candidate, stable = _at_least_one(_candidate_pods(weight)), _at_least_one(_stable_pods(weight))
+    return f"({weight} <= 50 ? {candidate} : 2 * {_N} - {stable})"
+
+
+def _at_least_one(pods: str) -> str:
+    return f"[1, {pods}].max()"
 
 
 # Held against replica_ratio.smallest_replicas by a test.
@@ -52,9 +59,10 @@ WEIGHT_RULES = (
         "weights must increase from step to step: sort them and remove repeated ones",
     ),
     Rule(
-        f"{_BY_REQUESTS} || {_WEIGHTS}.all(w, {_reachable('w')})",
-        "a weight cannot be reached within 5 points with serving.replicas pods: raise serving.replicas or "
-        f"change the weight. Replicas that do, by weight (or 100 - weight): {_ENOUGH}",
+        f"{_BY_REQUESTS} || {_COARSE} || {_WEIGHTS}.all(w, {_reachable('w')})",
+        "a weight cannot be reached within 5 points with serving.replicas pods: raise serving.replicas, "
+        "change the weight, or set traffic.allowCoarse to take the nearest one. Replicas that do, by weight "
+        f"(or 100 - weight): {_ENOUGH}",
     ),
     Rule(
         f"{_BY_REQUESTS} || {_WEIGHTS}.all(w, {_WEIGHTS}.exists_one(x, {_pair('x')} == {_pair('w')}))",

@@ -90,7 +90,8 @@ class ReplicaRatio(Provider):
 
     def weight_text(self, weight: int, replicas: int) -> str:
         pods = pair(replicas, weight)
-        return f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
+        text = f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
+        return text if pods.gives(weight) else f"{text}, which is {pods.effective_weight:.0f} %"
 
     def may_promote(self, observed: DeploymentObserved, candidate: Side) -> bool:
         """The Service follows the roles."""

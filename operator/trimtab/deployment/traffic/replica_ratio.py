@@ -13,6 +13,8 @@ With N = spec.serving.replicas, w the candidate's weight in percent:
     5   80   1       5          83
     10  5    10      1          9
     4   50   4       4          50
+    4   5    4       1          20    let in by traffic.allowCoarse only
+    1   90   1       1          50    let in by traffic.allowCoarse only
 
 The candidate comes up before stable goes down; at most 2 N pods exist. The unit is the connection: kube-proxy
 chooses a pod per connection, so a share is one of connections.
@@ -38,6 +40,10 @@ class Pair:
         """The candidate's share of the pods, in percent."""
         return 100.0 * self.candidate / (self.stable + self.candidate)
 
+    def gives(self, weight: int) -> bool:
+        """Whether it gives the weight within 5 points."""
+        return abs(self.effective_weight - weight) <= MAX_ERROR_POINTS
+
 
 def pair(replicas: int, weight: int) -> Pair:
     """Pods that a weight of 0..100 percent takes."""
@@ -60,7 +66,7 @@ def is_reachable(replicas: int, weight: int) -> bool:
     smaller = min(weight, 100 - weight)
     if 2 * replicas * smaller < 100 - smaller:
         return False
-    return abs(pair(replicas, weight).effective_weight - weight) <= MAX_ERROR_POINTS
+    return pair(replicas, weight).gives(weight)
 
 
 def _round(numerator: int, denominator: int) -> int:
