@@ -11,6 +11,7 @@ ROLLOUT = "spec.rollout"
 STEPS = "spec.rollout.steps"
 TRAFFIC = "spec.traffic"
 BY_ROUTE = {"provider": "GatewayAPI", "gatewayRef": {"name": "edge"}, "hostnames": ["flights.example"]}
+BETA = {"header": "x-beta", "value": "yes"}
 NOT_BEFORE_1S = "a deadline must be at least 1s and at most 720h"
 
 
@@ -68,6 +69,13 @@ STEP_RULES = (
         "provider GatewayAPI needs gatewayRef and at least one of hostnames: add them",
         accepted={TRAFFIC: BY_ROUTE | {"hostnames": ["*.example", "a.b.example"]}},
         refused={TRAFFIC: BY_ROUTE | {"hostnames": []}},
+    ),
+    deployment(
+        TRAFFIC,
+        "testers and sticky belong to provider GatewayAPI, because a Service reads no headers: set it, "
+        "or remove them",
+        accepted={TRAFFIC: BY_ROUTE | {"sticky": {"header": "x-user"}, "testers": BETA}},
+        refused={TRAFFIC: {"provider": "ReplicaRatio", "testers": BETA}},
     ),
     deployment(
         f"{STEPS}[].pause.for",

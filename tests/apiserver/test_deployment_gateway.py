@@ -64,6 +64,34 @@ def test_a_candidate_gets_its_weights_from_the_route_and_takes_over(
     assert lab.player.serving.unanswered == 0
 
 
+def test_headers_choose_a_side_while_there_are_two(
+    lab: Lab, deployments: Deployments, gateway: PlayedGateway
+) -> None:
+    def headers() -> list[tuple[str, str, list[str]]]:
+        """Of each rule that asks for one: the header, how it is matched, and where the request goes."""
+        rules = lab.api.get(HTTP_ROUTE, "flights")["spec"]["rules"]
+        matches = [(rule["matches"][0].get("headers", [{}])[0], rule["backendRefs"]) for rule in rules]
+        return [(h["name"], h["type"], [b["name"] for b in backends]) for h, backends in matches if h]
+
+    chosen = {"testers": {"header": "x-beta", "value": "yes"}, "sticky": {"header": "x-user"}}
+    first = deployments.served(WEIGHT, HOLD, edits={"spec.traffic": TRAFFIC | chosen})
+    assert headers() == []
+    plant(lab.api, 2)
+    held = deployments.reason("AwaitingPerson")
+    old, new = f"flights-{revision(first)}", f"flights-{revision(held, 'candidate')}"
+    assert gateway.weights() == {old: 50, new: 50}
+    assert headers() == [
+        ("x-beta", "Exact", [new]),
+        ("x-user", "RegularExpression", [new]),
+        ("x-user", "RegularExpression", [old]),
+    ]
+    lab.settle()
+    deployments.act("abort", "a-1")
+    deployments.reason("CandidateRejected")
+    assert headers() == []
+    assert lab.player.serving.unanswered == 0
+
+
 def test_an_abort_is_one_write_and_the_candidates_pods_wait_for_the_gateway(
     lab: Lab, deployments: Deployments, gateway: PlayedGateway
 ) -> None:

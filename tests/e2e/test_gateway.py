@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests import installation, objects
 from tests.cluster import traefik
 from tests.cluster.processes import wait_until
@@ -16,12 +17,15 @@ from tests.cluster.provider import Cluster
 from tests.e2e.serving import Served, candidate, quarantined
 from tests.e2e.traffic import BOTH, traffic
 from tests.e2e.world import World
+from tests.load.rows import DATATYPES, Input, read_pool, request_body
 
 HOST = "edge.example"
 TRAFFIC: Mapping[str, Any] = {
     "provider": "GatewayAPI",
     "gatewayRef": {"name": "edge"},
     "hostnames": [HOST],
+    "testers": {"header": "x-beta", "value": "yes"},
+    "sticky": {"header": "x-user"},
 }
 ERRORS = {"metrics": [{"name": "errors", "preset": "errorRate", "maxAbsolute": "0.02"}]}
 WEIGHT = 10
@@ -97,6 +101,40 @@ def test_no_step_nor_any_way_back_loses_a_request_and_the_share_is_that_of_the_r
     assert sum(seen.values()) >= 5000
     assert abs(100 * seen[new] / sum(seen.values()) - WEIGHT) <= 2, seen
     assert quarantined(aborted) == {new: "RolledBackByPerson", rejected: "AbortedByPerson"}
+
+
+def test_headers_choose_a_side_for_testers_and_for_clients_that_stay(
+    served: Served, gateway: str, pool: Path
+) -> None:
+    old = served.get()["status"]["stable"]["revision"]
+    new = candidate_that_waits(served, "other")
+    model = f"{gateway}/v2/models/{served.model}"
+    metadata = requests.get(model, headers={"Host": HOST}, timeout=10).json()
+    inputs = [Input(one["name"], DATATYPES[one["datatype"]]) for one in metadata["inputs"]]
+    body = request_body(read_pool(pool, inputs, "late"), 0)
+
+    def ask(**headers: str) -> dict[str, int]:
+        """What each side counts of ten requests."""
+        before = {revision: requests_of(served, revision) for revision in (old, new)}
+        for _ in range(10):
+            answer = requests.post(
+                f"{model}/infer",
+                data=body,
+                headers={"Host": HOST, "Content-Type": "application/json"}
+                | {name.replace("_", "-"): value for name, value in headers.items()},
+                timeout=10,
+            )
+            assert answer.status_code == 200, answer.text
+        return {revision: requests_of(served, revision) - before[revision] for revision in (old, new)}
+
+    assert ask(x_beta="yes") == {old: 0, new: 10}
+    assert ask(x_user="6f1c-00") == {old: 0, new: 10}
+    assert ask(x_user="6f1c-FF") == {old: 10, new: 0}
+    assert sum(ask(x_user="nobody").values()) == 10
+    served.act("abort")
+    served.until(lambda d: objects.phase(d) == "Aborted", "all traffic to be back")
+    served.await_only(old)
+    assert requests.get(model, headers={"Host": HOST, "x-beta": "yes"}, timeout=10).ok
 
 
 def test_the_route_goes_with_the_provider(served: Served) -> None:

@@ -16,7 +16,7 @@ from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved, WorkloadObserved
 from trimtab.deployment.traffic.gateway_pods import pods_for
-from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, weights_of
+from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, named_by, weights_of
 from trimtab.model import names
 from trimtab.model.kinds import HTTP_ROUTE, SERVICE
 from trimtab.model.plan import Apply, Delete, Scale
@@ -25,6 +25,8 @@ TRAFFIC: dict[str, Any] = {
     "provider": "GatewayAPI",
     "gatewayRef": {"name": "edge"},
     "hostnames": ["churn.example"],
+    "testers": {"header": "x-beta", "value": "yes"},
+    "sticky": {"header": "x-user"},
 }
 
 
@@ -84,6 +86,9 @@ class GatewayWorld(World):
         meta = {**stored["metadata"], "generation": generation}
         self.http_route = {**stored, "metadata": meta, "status": known["status"]}
         self._confirmed_at = None
+        assert named_by(self.http_route, "churn") <= self.weights.keys(), (
+            "a header leads where no weight does"
+        )
         for revision, weight in self.weights.items():
             if weight > before.get(revision, 0) and not self.pods_fail:
                 self._assert_has_endpoints(revision, weight)

@@ -11,6 +11,9 @@ _PROVIDER = "self.?provider.orValue('ReplicaRatio')"
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 Namespace = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=f"^{_LABEL}$")]
+HeaderName = Annotated[
+    str, StringConstraints(min_length=1, max_length=256, pattern="^[A-Za-z0-9!#$%&'*+.^_|~-]+$")
+]
 SectionName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Hostname = Annotated[
     str,
@@ -29,6 +32,24 @@ class GatewayReference(SpecModel):
     """Name of one of its listeners; without it, all of them."""
 
 
+class Testers(SpecModel):
+    """Who gets the candidate, whatever its weight."""
+
+    header: HeaderName
+    """Name of a request header, in any case."""
+    value: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """What it must hold, exactly."""
+
+
+class Sticky(SpecModel):
+    """What keeps a client on one side while the weight stands."""
+
+    header: HeaderName
+    """Name of a request header whose values end in two hexadecimal digits, evenly spread: a UUID, or a hash
+    of a user. The candidate gets the values that end below its weight in 256ths: a growing weight moves
+    clients to the candidate only. Requests without such a value go by weight."""
+
+
 class Traffic(SpecModel):
     """How requests get to the pods."""
 
@@ -41,6 +62,11 @@ class Traffic(SpecModel):
             f"{_PROVIDER} != 'GatewayAPI' || "
             "(has(self.gatewayRef) && has(self.hostnames) && self.hostnames.size() > 0)",
             "provider GatewayAPI needs gatewayRef and at least one of hostnames: add them",
+        ),
+        Rule(
+            f"{_PROVIDER} == 'GatewayAPI' || !(has(self.testers) || has(self.sticky))",
+            "testers and sticky belong to provider GatewayAPI, because a Service reads no headers: set it, "
+            "or remove them",
         ),
         Rule(
             f"{_PROVIDER} != 'GatewayAPI' || !self.?allowCoarse.orValue(false)",
@@ -59,3 +85,7 @@ class Traffic(SpecModel):
     hostnames: Annotated[tuple[Hostname, ...], Field(max_length=16), SET] = ()
     """GatewayAPI: the names under which clients ask the Gateway. A name belongs to one Deployment per
     Gateway."""
+    testers: Testers | None = None
+    """GatewayAPI: requests with this header get the candidate while it has a weight."""
+    sticky: Sticky | None = None
+    """GatewayAPI: clients with this header stay with a side while the weight stands."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trimtab.deployment.build import SERVICE_PORT, service_ports
+from trimtab.deployment.build import service_ports
 from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.traffic.route_rules import rules_of
 from trimtab.model import names
 from trimtab.model.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, SERVICE
 from trimtab.model.plan import Apply, controller_reference
@@ -33,8 +34,8 @@ def revision_service(observed: DeploymentObserved, revision: str) -> Apply:
     return Apply(SERVICE, body, observed.routing.services.get(revision))
 
 
-def route(observed: DeploymentObserved, weights: Mapping[str, int]) -> Apply:
-    """The HTTPRoute with these weights, for every path of the hostnames."""
+def route(observed: DeploymentObserved, weights: Mapping[str, int], candidate: str = "") -> Apply:
+    """The HTTPRoute with these weights, for every path of the hostnames; headers may choose ``candidate``."""
     traffic = observed.spec.traffic
     body = {
         "apiVersion": HTTP_ROUTE.api_version,
@@ -52,14 +53,7 @@ def route(observed: DeploymentObserved, weights: Mapping[str, int]) -> Apply:
         "spec": {
             "parentRefs": [_parent(observed)],
             "hostnames": list(traffic.hostnames),
-            "rules": [
-                {
-                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
-                    "backendRefs": [
-                        _backend(observed, revision, weight) for revision, weight in sorted(weights.items())
-                    ],
-                }
-            ],
+            "rules": rules_of(observed.name, traffic, weights, candidate),
         },
     }
     return Apply(HTTP_ROUTE, body, observed.routing.route)
@@ -76,8 +70,3 @@ def _parent(observed: DeploymentObserved) -> Json:
         "name": reference.name,
         **{key: value for key, value in optional.items() if value is not None},
     }
-
-
-def _backend(observed: DeploymentObserved, revision: str, weight: int) -> Json:
-    name = names.workload(observed.name, revision)
-    return {"group": "", "kind": "Service", "name": name, "port": SERVICE_PORT, "weight": weight}

@@ -21,7 +21,7 @@ from trimtab.deployment.traffic.build_route import revision_service, route
 from trimtab.deployment.traffic.by_pods import Traffic, first_traffic, traffic_back
 from trimtab.deployment.traffic.gateway_pods import pods, pods_for
 from trimtab.deployment.traffic.provider import Problem, Provider, Wanted
-from trimtab.deployment.traffic.routing import gateway_namespace, unconfirmed, weights_of
+from trimtab.deployment.traffic.routing import gateway_namespace, named_by, unconfirmed, weights_of
 from trimtab.deployment.traffic.sides import routable
 from trimtab.model.kinds import GATEWAY, HTTP_ROUTE, SERVICE
 from trimtab.model.plan import ChildWrite, Delete, delete_of
@@ -62,7 +62,7 @@ class GatewayAPI(Provider):
             # Somebody without a role still has traffic: it goes to stable, whatever the candidate does.
             to = _allowed(observed, *_all_to(observed, stable, replicas))
         front = traffic_back(observed, stable, replicas)
-        return Wanted(target, _writes(observed, (candidate, stable), front, to))
+        return Wanted(target, _writes(observed, (candidate, stable), front, to, candidate.revision))
 
     def may_shrink(
         self,
@@ -77,7 +77,8 @@ class GatewayAPI(Provider):
         weight = weights_of(observed.routing.route, observed.name).get(workload.revision, 0)
         if size == 0:
             drained = observed.routing.steady or not any(pod.ready for pod in workload.pods)
-            return weight == 0 and drained and workload.serving_pods == 0
+            named = workload.revision in named_by(observed.routing.route, observed.name)
+            return not named and drained and workload.serving_pods == 0
         enough = pods_for(observed.spec.serving.replicas, weight) <= size
         return enough and (observed.routing.route is None or _confirmed(observed))
 
@@ -137,7 +138,7 @@ class GatewayAPI(Provider):
     def leftovers(self, observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
         """Services of revisions that have neither role, weight nor workload any more."""
         roles = {side.revision for side in (status.stable, status.candidate) if side is not None}
-        used = {*roles, *observed.workloads, *weights_of(observed.routing.route, observed.name)}
+        used = {*roles, *observed.workloads, *named_by(observed.routing.route, observed.name)}
         services = observed.routing.services
         return tuple(delete_of(SERVICE, services[revision]) for revision in sorted(services.keys() - used))
 
@@ -180,14 +181,18 @@ def _endpoints(observed: DeploymentObserved, revision: str) -> int:
 
 
 def _writes(
-    observed: DeploymentObserved, sides: tuple[Side, ...], front: Traffic, to: Weights | None
+    observed: DeploymentObserved,
+    sides: tuple[Side, ...],
+    front: Traffic,
+    to: Weights | None,
+    candidate: str = "",
 ) -> tuple[ChildWrite, ...]:
     """Services first: a route that names one which is not there is refused by the Gateway."""
     services = [
         revision_service(observed, side.revision) for side in sides if side.revision in observed.records
     ]
     moved = build.front_service(observed, None if front.both else front.revision)
-    return (*services, moved, *([route(observed, to)] if to is not None else []))
+    return (*services, moved, *([route(observed, to, candidate)] if to is not None else []))
 
 
 GATEWAY_API = GatewayAPI()

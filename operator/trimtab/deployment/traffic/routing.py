@@ -45,14 +45,26 @@ class Routing:
 
 
 def weights_of(route: Body | None, deployment: str) -> dict[str, int]:
-    """The weight of each revision that the route's spec gives traffic to."""
+    """The weight of each revision that the route's spec gives traffic to, headers aside."""
     weights: dict[str, int] = {}
     for rule in (route or {}).get("spec", {}).get("rules", ()):
+        if any("headers" in match for match in rule.get("matches", ())):
+            continue
         for backend in rule.get("backendRefs", ()):
             revision, weight = revision_of_child(deployment, backend["name"]), int(backend.get("weight", 1))
             if revision and weight:
                 weights[revision] = weights.get(revision, 0) + weight
     return weights
+
+
+def named_by(route: Body | None, deployment: str) -> set[str]:
+    """Every revision that some request may get to by the route's spec."""
+    return {
+        revision_of_child(deployment, backend["name"])
+        for rule in (route or {}).get("spec", {}).get("rules", ())
+        for backend in rule.get("backendRefs", ())
+        if int(backend.get("weight", 1))
+    }
 
 
 def gateway_namespace(reference: GatewayReference, own: str) -> str:
