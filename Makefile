@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) -m tests.run
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo cluster cluster-down images crds manifests faults bench simulations lock
+.PHONY: help check test demo cluster cluster-down images crds manifests faults bench bench-soak simulations lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -42,6 +42,9 @@ faults:  ## the crash matrix: kill the operator before and after every write
 
 bench:  ## print the numbers of tests/bench
 	@$(RUN) bench
+
+bench-soak:  ## 2,000 Deployments, 200 of them in a canary at any time, for half an hour
+	@$(RUN) bench-soak
 
 simulations:  ## false alarms and bad requests of the canary test: tables, and the pictures of docs/analysis.md
 	@$(RUN) simulations

@@ -59,6 +59,7 @@ TEST_PARTS = (
     TestPart("tests/runtime", TWO_WORKERS_BY_FILE, (binaries.REGISTRY,)),
     TestPart("tests/apiserver", TWO_WORKERS, (binaries.KUBERNETES, binaries.REGISTRY)),
     TestPart("tests/faults", MATRIX, (binaries.KUBERNETES, binaries.REGISTRY)),
+    TestPart("tests/soak", ("-s",), (binaries.KUBERNETES, binaries.REGISTRY, binaries.KWOK)),
     TestPart("tests/chart", (), (binaries.HELM, binaries.KUBERNETES)),
     TestPart("tests/e2e", ("--durations=10",), binaries.NEEDED_BY_TESTS),
 )
@@ -220,6 +221,7 @@ TARGETS: dict[str, Callable[[], bool]] = {
     "faults": _module("pytest", "-q", *MATRIX, "--every", "1", "tests/faults"),
     "demo": _demo,
     "bench": _module("tests.bench"),
+    "bench-soak": _module("tests.bench.soak"),
     "simulations": _module("tests.simulations"),
 }
 

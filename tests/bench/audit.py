@@ -49,22 +49,24 @@ class AuditLog:
     def mark(self) -> None:
         self._offset = self._path.stat().st_size
 
-    def written(self, namespace: str) -> Written:
+    def written(self, namespace: str, prefix: str = "") -> Written:
+        """``prefix``: how the names of the objects begin that are counted."""
         counts: Counter[str] = Counter()
         with self._path.open("rb") as log:
             log.seek(self._offset)
             for line in log:
                 if line.endswith(b"\n"):
                     entry = json.loads(line)
-                    if self._is_ours(entry, namespace):
+                    if self._is_ours(entry, namespace, prefix):
                         counts[_kind(entry)] += 1
         return Written(dict(counts))
 
-    def _is_ours(self, entry: Mapping[str, Any], namespace: str) -> bool:
+    def _is_ours(self, entry: Mapping[str, Any], namespace: str, prefix: str) -> bool:
         return (
             entry["verb"] in WRITES
             and entry.get("userAgent", "").startswith(self._user_agent)
             and entry.get("objectRef", {}).get("namespace") == namespace
+            and entry["objectRef"].get("name", "").startswith(prefix)
             and entry.get("responseStatus", {}).get("code", 500) < 300
         )
 

@@ -19,12 +19,13 @@ NAME = "kwok"
 PODS = "5000"
 STAGES = Path(__file__).with_name("stages.yaml")
 # Room for more pods than the default has, and a Lease without which the node would be lost after 40 s.
-NETWORK = ("--cidr=10.64.0.0/16", "--node-lease-duration-seconds=40")
+LEASE = "--node-lease-duration-seconds=40"
+NOWHERE = "10.64.0.0/16"
 
 
 @contextlib.contextmanager
-def played_node(plane: ControlPlane) -> Iterator[None]:
-    """The node is Ready inside."""
+def played_node(plane: ControlPlane, cidr: str = NOWHERE) -> Iterator[None]:
+    """The node is Ready inside. ``cidr``: the addresses of its pods."""
     scheduler = Daemon("kube-scheduler", plane.work_dir)
     kwok = Daemon("kwok", plane.work_dir)
     kubeconfig = f"--kubeconfig={plane.kubeconfig}"
@@ -33,7 +34,9 @@ def played_node(plane: ControlPlane) -> Iterator[None]:
     play = binaries.ensure(binaries.KWOK) / "kwok"
     try:
         scheduler.start([place, kubeconfig, "--leader-elect=false", "--secure-port=0", *pace])
-        kwok.start([play, kubeconfig, "--manage-all-nodes=true", f"--config={STAGES}", *NETWORK])
+        kwok.start(
+            [play, kubeconfig, "--manage-all-nodes=true", f"--config={STAGES}", f"--cidr={cidr}", LEASE]
+        )
         plane.kubectl.apply(_node())
         wait_until(lambda: _is_ready(plane), f"the node that KWOK plays to be ready; see {kwok.log}", 60)
         # Every new node gets it, and nothing takes it off one without a kubelet.

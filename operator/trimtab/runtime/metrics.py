@@ -17,6 +17,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self.timer_lateness_seconds = Histogram(
+            "trimtab_timer_lateness_seconds",
+            "How long after the time that it asked for a key is reconciled.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
         self.api_requests = Counter(
             "trimtab_api_requests_total",
             "Requests to the API server by code; code 'none' means no answer.",

@@ -57,7 +57,7 @@ class Operator:
         self._health = Health()
         self._cache = Cache()
         self._guard = StalenessGuard(self._cache)
-        self._queue = WorkQueue()
+        self._queue = WorkQueue(self._metrics.timer_lateness_seconds.observe)
 
     async def run(self) -> None:
         """Runs until SIGTERM, loss of the Lease (raises) or a failure of any part (raises)."""

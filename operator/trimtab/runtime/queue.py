@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import random
 from collections import OrderedDict
+from collections.abc import Callable
 
 from trimtab.model.kinds import ObjectKey
 
@@ -19,7 +20,11 @@ _JITTER = 0.2
 
 
 class WorkQueue:
-    def __init__(self) -> None:
+    """``late`` is told, of each key that a timer asked for, how many seconds after its time it is run."""
+
+    def __init__(self, late: Callable[[float], None] = lambda seconds: None) -> None:
+        self._late = late
+        self._fired: dict[ObjectKey, float] = {}
         self._urgent: OrderedDict[ObjectKey, float] = OrderedDict()
         self._resync: OrderedDict[ObjectKey, float] = OrderedDict()
         self._later: list[tuple[float, int, ObjectKey]] = []
@@ -72,6 +77,8 @@ class WorkQueue:
                 if waiting:
                     key, _ = waiting.popitem(last=False)
                     self._running.add(key)
+                    if key in self._fired:
+                        self._late(_now() - self._fired.pop(key))
                     return key
             await self._wait_for_change()
 
@@ -95,6 +102,7 @@ class WorkQueue:
             due, _, key = heapq.heappop(self._later)
             if self._due.get(key) == due:
                 del self._due[key]
+                self._fired.setdefault(key, due)
                 self.add(key)
 
     async def _wait_for_change(self) -> None:

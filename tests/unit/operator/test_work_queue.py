@@ -268,3 +268,25 @@ def test_nothing_is_lost_and_nothing_runs_twice_at_once(
         assert all(isinstance(result, asyncio.CancelledError) for result in results), results
 
     run(scenario())
+
+
+def test_lateness_is_told_of_keys_that_a_timer_asked_for_and_of_no_other() -> None:
+    async def scenario() -> None:
+        told: list[float] = []
+        queue = WorkQueue(told.append)
+        queue.add(A)
+        assert await take_all(queue) == [A]
+        assert told == []
+        queue.add_after(B, 0.01)
+        assert await asyncio.wait_for(queue.take(), 5) == B
+        assert len(told) == 1
+        assert 0 <= told[0] < 5
+        queue.add_after(B, 0.0)
+        queue.add(A)
+        await asyncio.sleep(0.05)  # the time for which the timer of a running key waits
+        queue.done(B)
+        assert {await queue.take(), await queue.take()} == {A, B}
+        assert len(told) == 2
+        assert told[1] >= 0.04, "it could not be run sooner, and that counts"
+
+    asyncio.run(scenario())

@@ -1,0 +1,247 @@
+"""Many Deployments, some of them in a canary all the time: is the operator in time, and its memory flat?
+
+    python -m tests.bench.soak [--count 2000] [--active 200] [--minutes 30]
+
+A real API server, real controllers and a real scheduler. KWOK says of the pods that they are ready, and one
+server shows a metrics page at the address of each. A Deployment of the active ones gets a new revision as
+soon as it is Ready with the last one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench.answering_pods import answering_pods
+from tests.bench.audit import AuditLog, Written
+from tests.bench.controller import Ground
+from tests.bench.latency import Latencies, latencies, lateness
+from tests.bench.measure import Measure, table
+from tests.bench.played_node import played_node
+from tests.bench.process_cost import cpu_seconds, memory_mib
+from tests.cluster.cache import BUILD
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.progress import step
+from tests.harness.api import DEPLOYMENT, Api, condition, wait_until
+from tests.harness.background import Background
+from tests.harness.deployments import body, digest_of, plant
+from tests.harness.operator import Operator
+from tests.registry import running_registry
+
+from trimtab.cluster.client import USER_AGENT
+
+Object = dict[str, Any]
+IDLE, ACTIVE = "idle", "active"
+REPLICAS = 3
+STEPS = [step_ for weight in (25, 50, 75) for step_ in ({"weight": weight}, {"pause": {"for": "10s"}})]
+LOOK_SECONDS = 2.0
+SAMPLE_SECONDS = 10.0
+PASS_SECONDS, LATE_SECONDS = 1.0, 2.0
+WARM_SHARE = 0.25
+"""Of the time: what comes before is start-up, for memory."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    count: int
+    active: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What was seen. Memory in MiB, one sample every 10 s."""
+
+    shape: Shape
+    passes: Latencies
+    late: Latencies
+    memory: Sequence[float]
+    cores: float
+    begun: int
+    promoted: int
+    failed: Sequence[str]
+    written: Written
+    written_idle: Written
+
+    @property
+    def memory_growth_mib(self) -> float:
+        """From the first to the last third of what is behind the start: means, so that no spike decides."""
+        warm = self.memory[int(len(self.memory) * WARM_SHARE) :]
+        third = max(1, len(warm) // 3)
+        return sum(warm[-third:]) / third - sum(warm[:third]) / third
+
+
+@dataclass
+class Rounds:
+    """The active Deployments: each gets its next revision when it is Ready with the last."""
+
+    api: Api
+    begun: int = 0
+    promoted: int = 0
+    failed: list[str] = field(default_factory=list)
+    _asked: dict[str, int] = field(default_factory=dict)
+
+    def look(self, *, go_on: bool) -> int:
+        """One look at all of them; ``go_on``: begin new ones. Returns how many are on their way."""
+        moving = 0
+        for found in self.api.list(DEPLOYMENT):
+            name = found["metadata"]["name"]
+            if not name.startswith(ACTIVE):
+                continue
+            if "quarantine" in found["status"]:
+                self.failed.append(f"{name}: {found['status']['quarantine']}")
+            if not _is_done(found):
+                moving += 1
+                continue
+            if name in self._asked:
+                self.promoted += 1
+                del self._asked[name]
+            if go_on:
+                self._next(found)
+                moving += 1
+        return moving
+
+    def _next(self, found: Object) -> None:
+        """Another value of a variable is another revision of the same bytes."""
+        name, number = found["metadata"]["name"], found["metadata"]["generation"]
+        env = [{"name": "ROUND", "value": str(number)}]
+        self.api.patch(DEPLOYMENT, name, {"spec": {"serving": {"env": env}}})
+        self._asked[name] = number
+        self.begun += 1
+
+
+def soak(shape: Shape, folder: Path) -> Soak:
+    """Runs it on a control plane of its own."""
+    plane = ControlPlane(BUILD / "soak", audit=True)
+    plane.down()  # of an interrupted run
+    background = Background()
+    try:
+        with (
+            running_registry(folder / "registry") as registry,
+            answering_pods(background, digest_of(1)) as cidr,
+        ):
+            plane.up()
+            plane.kubectl.apply_crds()
+            with played_node(plane, cidr):
+                return _on(Ground(plane, registry, folder), shape)
+    finally:
+        background.stop()
+        plane.down()
+
+
+def _on(ground: Ground, shape: Shape) -> Soak:
+    api = ground.api("soak")
+    with ground.operator(api.namespace) as operator:
+        operator.wait_leading()
+        with step(f"{shape.count} Deployments, served", usual_seconds=shape.count / 5):
+            _fill(api, shape)
+        return _watched(shape, operator, AuditLog(ground.plane.audit_log, USER_AGENT), Rounds(api))
+
+
+def _fill(api: Api, shape: Shape) -> None:
+    plant(api, 1)
+    active = [f"{ACTIVE}-{number:04d}" for number in range(shape.active)]
+    idle = [f"{IDLE}-{number:04d}" for number in range(shape.count - shape.active)]
+    pin = {"spec.model": {"name": "flights", "version": 1}}
+    one, several = body(edits=pin), body(*STEPS, edits=pin | {"spec.serving.replicas": REPLICAS})
+    named = [
+        document | {"metadata": {"name": name}}
+        for document, names in ((one, idle), (several, active))
+        for name in names
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda made: api.create(DEPLOYMENT, made), named))
+    seconds = 120 + shape.count
+    wait_until(lambda: _done(api) == shape.count, "all Deployments to be Ready", seconds, poll_seconds=2.0)
+
+
+def _done(api: Api) -> int:
+    return sum(_is_done(found) for found in api.list(DEPLOYMENT))
+
+
+def _is_done(found: Object) -> bool:
+    status = found.get("status", {})
+    current = status.get("observedGeneration") == found["metadata"]["generation"]
+    return current and condition(found, "Ready").get("status") == "True"
+
+
+def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) -> Soak:
+    pid = operator.process.pid
+    page = operator.page("/metrics")
+    before, late_before = latencies(page, "Deployment"), lateness(page)
+    cpu, began, memory = cpu_seconds(pid), time.monotonic(), [memory_mib(pid)]
+    what = f"{shape.active} canaries at a time for {shape.seconds / 60:.0f} min"
+    with step(what, usual_seconds=shape.seconds):
+        while time.monotonic() - began < shape.seconds:
+            rounds.look(go_on=True)
+            if len(memory) * SAMPLE_SECONDS < time.monotonic() - began:
+                memory.append(memory_mib(pid))
+            time.sleep(LOOK_SECONDS)
+    cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
+    page = operator.page("/metrics")
+    wait_until(
+        lambda: rounds.look(go_on=False) == 0, "the last canaries to end", 300, poll_seconds=LOOK_SECONDS
+    )
+    namespace = rounds.api.namespace
+    return Soak(
+        shape=shape,
+        passes=latencies(page, "Deployment").since(before),
+        late=lateness(page).since(late_before),
+        memory=memory,
+        cores=cores,
+        begun=rounds.begun,
+        promoted=rounds.promoted,
+        failed=rounds.failed,
+        written=log.written(namespace),
+        written_idle=log.written(namespace, IDLE),
+    )
+
+
+def measures(found: Soak) -> list[Measure]:
+    shape, memory, canaries = found.shape, found.memory, max(1, found.begun)
+    passes, late = (one.quantile(0.99) for one in (found.passes, found.late))
+    idle = found.written_idle.objects
+    what = f"{shape.count}, {shape.active}, {shape.seconds / 60:.0f}"
+    sampled = " / ".join(f"{memory[at]:.0f}" for at in (0, len(memory) // 2, -1))
+    writes = f"{found.written.objects / canaries:.1f} and {found.written.events / canaries:.1f}"
+    return [
+        Measure("Deployments, canaries at a time, minutes", what),
+        Measure("canaries begun / promoted", f"{found.begun} / {found.promoted}", met=not found.failed),
+        _within("a pass, p50 / p99", found.passes, passes, PASS_SECONDS),
+        _within("lateness of timers, p50 / p99", found.late, late, LATE_SECONDS),
+        Measure("memory at the start, in the middle, at the end", f"{sampled} MiB"),
+        Measure("growth of memory behind the start", f"{found.memory_growth_mib:+.1f} MiB"),
+        Measure("processors used", f"{found.cores:.2f}"),
+        Measure("object writes and Events per canary", writes),
+        Measure("writes to idle Deployments", str(idle), "0", met=idle == 0),
+    ]
+
+
+def _within(name: str, seen: Latencies, seconds: float, limit: float) -> Measure:
+    return Measure(name, str(seen), f"p99 < {limit:.0f} s", met=seconds < limit)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
+    parser.add_argument("--count", type=int, default=2_000)
+    parser.add_argument("--active", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    options = parser.parse_args(arguments)
+    shape = Shape(options.count, options.active, 60 * options.minutes)
+    with tempfile.TemporaryDirectory() as folder:
+        found = soak(shape, Path(folder))
+    told = measures(found)
+    print(table(told))
+    print(f"writes: {found.written}", file=sys.stderr)
+    return 0 if all(measure.met for measure in told) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
