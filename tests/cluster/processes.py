@@ -67,9 +67,10 @@ class Daemon:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
         pid = int(record["pid"])
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+        _reap(pid)
         started = _start_ticks(pid)
+        if started is None:
+            _reap(pid)  # it may have ended between the two
         return pid if started is not None and started == record["startTicks"] else None
 
     def stop(self, grace_seconds: float = 5.0) -> None:
@@ -96,6 +97,12 @@ class Daemon:
                 fate = "ended" if ended else f"does not answer after {timeout_seconds:.0f} s"
                 raise StartFailed(f"{self.name} {fate}; end of {self.log}:\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
+
+
+def _reap(pid: int) -> None:
+    """Take a child that has ended off the list of processes."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def command_lines() -> Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator import deployment_samples as samples
 from tests.unit.operator.deployment_world import Workload, World
+from tests.unit.operator.effort import examples
 
 from trimtab.deployment import probation
 from trimtab.deployment.decide import decide
@@ -228,6 +229,7 @@ def test_it_ends_without_a_word_when_the_spec_no_longer_asks_for_it() -> None:
     assert reasons(world)[-1] == "Promoted"
 
 
+@examples(20)
 @given(
     crash=st.integers(0, 12),
     seconds=st.lists(st.integers(1, 2000), min_size=1, max_size=8),
