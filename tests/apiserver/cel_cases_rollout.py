@@ -30,7 +30,7 @@ STEP_RULES = (
     ),
     deployment(
         f"{STEPS}[]",
-        "a step is one of weight, pause or analyze: write several steps for several",
+        "a step is one of weight, pause, analyze or experiment: write several steps for several",
         accepted={STEPS: [*weights(50), {"analyze": {}}, {"pause": {}}]},
         refused={STEPS: [*weights(25), {"weight": 50, "pause": {}}]},
     ),
@@ -88,6 +88,12 @@ STEP_RULES = (
         NOT_BEFORE_1S,
         accepted={STEPS: [*weights(25), {"analyze": {"maxDuration": "1m30s"}}]},
         refused={STEPS: [*weights(25), {"analyze": {"maxDuration": "0s"}}]},
+    ),
+    deployment(
+        f"{STEPS}[].experiment.for",
+        NOT_BEFORE_1S,
+        accepted={STEPS: [*weights(25), {"experiment": {"for": "1s", "labelRate": {"better": "Lower"}}}]},
+        refused={STEPS: [*weights(25), {"experiment": {"for": "0s", "labelRate": {}}}]},
     ),
     deployment(
         "spec.rollout.probation.for",

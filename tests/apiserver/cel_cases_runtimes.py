@@ -15,7 +15,7 @@ ERRORS = {"name": "errors", "preset": "errorRate"}
 SLOW = {"name": "slow", "preset": "latency", "quantile": "0.95", "maxDuration": "250ms"}
 SKEW = {"name": "skew", "preset": "trainServeSkew", "onFail": "Observe"}
 
-LISTED, NO_SCORES, NO_DURATIONS, NO_ERRORS, NO_ANALYSIS = (rule.message for rule in RUNTIME_RULES)
+LISTED, NO_SCORES, NO_LABELS, NO_DURATIONS, NO_ERRORS, NO_ANALYSIS = (rule.message for rule in RUNTIME_RULES)
 
 
 def served_by(runtime: str, *metrics: object, **more: object) -> Edits:
@@ -23,6 +23,7 @@ def served_by(runtime: str, *metrics: object, **more: object) -> Edits:
     return {RUNTIME: runtime, IMAGE: "registry.example/server:1", **chosen, **more}
 
 
+COMPARED = {"experiment": {"for": "24h", "labelRate": {}}}
 UNJUDGED = {STEPS: [{"weight": 25}, {"pause": {}}]}
 
 CASES = (
@@ -45,6 +46,12 @@ CASES = (
         NO_SCORES,
         accepted=served_by("mlserver", ERRORS, SLOW),
         refused=served_by("mlserver", ERRORS, SKEW),
+    ),
+    deployment(
+        SPEC,
+        NO_LABELS,
+        accepted={RUNTIME: "trimtab", STEPS: [{"weight": 25}, COMPARED]},
+        refused=served_by("mlserver", ERRORS, **{STEPS: [{"weight": 25}, COMPARED]}),
     ),
     deployment(
         SPEC,

@@ -85,7 +85,7 @@ ARGO_ROLLOUTS = ProgramSet(
 
 SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK, ARGO_ROLLOUTS)}
 NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, KWOK, HELM, COREDNS, TRAEFIK)
-"""In order of need: the API server tests wait for the first two only. The peers are built by the benchmarks."""
+"""In order of need: the API server tests wait for the first two only. Peers are built by the benchmarks."""
 
 
 def ensure(programs: ProgramSet) -> Path:

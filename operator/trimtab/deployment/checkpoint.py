@@ -10,6 +10,7 @@ from typing import Any
 
 from trimtab.deployment.counted import Counted
 from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.labels import Labels
 from trimtab.deployment.load import Load
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.pod_counters import SIDES, PodCounters
@@ -47,6 +48,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "observedSeconds": {step: round(seconds, 3) for step, seconds in evidence.observed_seconds.items()},
         "trafficSeconds": round(evidence.traffic_seconds, 3),
         "stableDownSeconds": round(evidence.stable_down_seconds, 3),
+        "labels": {side: asdict(labels) for side, labels in evidence.labels.items()},
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
         "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
     }
@@ -70,6 +72,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             observed_seconds={step: float(s) for step, s in stored["observedSeconds"].items()},
             traffic_seconds=float(stored["trafficSeconds"]),
             stable_down_seconds=float(stored["stableDownSeconds"]),
+            labels={side: Labels(**stored.get("labels", {}).get(side, {})) for side in SIDES},
             latched=stored["latched"],
             last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,
         )

@@ -234,6 +234,7 @@ def _give_role(
             "analysis": (),
             "rollback": None,
             "probation": None,
+            "experiment": None,
         }
     )
     text = f"{target.name}, revision {revision}"

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
 from trimtab.deployment.counted import Counted, CountLook, with_counts
+from trimtab.deployment.labels import Labels, sides_of_digests, with_labels
 from trimtab.deployment.load import Load
 from trimtab.deployment.pod_counters import (
     SIDES,
@@ -96,6 +97,7 @@ class Evidence:
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
     traffic_seconds: float = 0.0
     stable_down_seconds: float = 0.0
+    labels: Mapping[SideName, Labels] = field(default_factory=lambda: dict.fromkeys(SIDES, Labels()))
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None
 
@@ -136,7 +138,8 @@ def advance(
         return evidence
     trials = {side: Interval() for side in SIDES}
     passed = (round_.at - (evidence.last_round or round_.at)).total_seconds()
-    pods, sums = dict(evidence.pods), dict(evidence.sums)
+    pods, sums, labels = dict(evidence.pods), dict(evidence.sums), dict(evidence.labels)
+    answered_by = sides_of_digests(round_.pages.values())
     for uid, (side, page) in round_.pages.items():
         known = pods.get(uid)
         if known is None and uid in round_.leaving:
@@ -146,7 +149,9 @@ def advance(
             continue
         pods[uid] = now
         trials[side].add(difference(known, now), seconds=passed if is_same_process(known, now) else 0.0)
-        sums[side] = sums[side] + _grown(page, previous.get(uid), counts_from_zero=is_new(known, now))
+        grown = _grown(page, previous.get(uid), counts_from_zero=is_new(known, now))
+        sums[side] = sums[side] + ServerCounts(dict(_distribution(grown.values.items())))
+        labels = with_labels(labels, grown, answered_by)
     for uid in round_.leaving & set(pods):
         del pods[uid]
     for uid in round_.vanished & set(pods):
@@ -158,6 +163,7 @@ def advance(
         pods=pods,
         rates=_rates(evidence, trials, analysis.effective_metrics, unit),
         sums=sums,
+        labels=labels,
         units=units,
         load={side: _load(evidence.load[side], trials[side], passed) for side in SIDES},
         traffic_seconds=evidence.traffic_seconds + (passed if units["candidate"] else 0.0),
@@ -215,17 +221,15 @@ def _load(before: Load, interval: Interval, passed: float) -> Load:
 
 
 def _grown(page: ServerPage, previous: ServerPage | None, *, counts_from_zero: bool) -> ServerCounts:
-    """Distribution counts of one process since its last page; nothing where that page is not known."""
+    """Counts of one process since its last page; nothing where that page is not known."""
     if counts_from_zero:
-        grown = page.counts
-    elif previous is None or previous.start_time_seconds != page.start_time_seconds:
+        return page.counts
+    if previous is None or previous.start_time_seconds != page.start_time_seconds:
         return ServerCounts({})
-    else:
-        try:
-            grown = page.since(previous)
-        except ContractError:  # a counter fell: neither page can be trusted, the next round starts anew
-            return ServerCounts({})
-    return ServerCounts(dict(_distribution(grown.values.items())))
+    try:
+        return page.since(previous)
+    except ContractError:  # a counter fell: neither page can be trusted, the next round starts anew
+        return ServerCounts({})
 
 
 def _distribution(items: Iterable[tuple[Series, int]]) -> Iterable[tuple[Series, int]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trimtab.deployment import probation
+from trimtab.apis.v1alpha1.deployment_status import ExperimentStatus
+from trimtab.apis.v1alpha1.rollout import Experiment, Step
+from trimtab.deployment import experiment, probation
 from trimtab.deployment.children import Wanted, children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
@@ -34,7 +36,14 @@ def advance(turn: Turn) -> Decision:
         return stay(turn, problem.reason, problem.message)
     if observed.is_frozen:
         return stay(turn, Reason.PROVIDER_ERROR, observed.unread)
-    return _pause(turn) if at.step.pause is not None else _analyze(turn)
+    return _time(turn, at.step)
+
+
+def _time(turn: Turn, step: Step) -> Decision:
+    """Steps that wait for time to pass, or for evidence."""
+    if step.experiment is not None:
+        return _experiment(turn, step.experiment)
+    return _pause(turn) if step.pause is not None else _analyze(turn)
 
 
 def running_step(observed: DeploymentObserved) -> int:
@@ -117,6 +126,29 @@ def _pause(turn: Turn) -> Decision:
         return wait(turn)
     left = pause.seconds - turn.seconds
     return _begin(turn, turn.at.index + 1) if left <= 0 else wait(turn, wake=left)
+
+
+def _experiment(turn: Turn, asked: Experiment) -> Decision:
+    """Its time, then one look; the result stands in status from then on."""
+    left = asked.seconds - turn.seconds
+    evidence, known = turn.observed.evidence, turn.observed.status.experiment
+    if left > 0 or evidence is None:
+        return wait(turn, wake=max(left, 0.0))
+    if known is not None:
+        return _held_experiment(turn, known)
+    found = experiment.result(asked, evidence, turn.at)
+    entry = f"experiment-{turn.at.index}-{turn.name}"
+    noted = _noted(turn, entry, Reason.EXPERIMENT_ENDED, experiment.text(found))
+    status = noted.observed.status.model_copy(update={"experiment": found})
+    ended = replace(noted, observed=replace(noted.observed, status=status))
+    if found.verdict == "Better" and asked.on_better == "Promote":
+        return _begin(ended, turn.at.index + 1)
+    return _held_experiment(ended, found)
+
+
+def _held_experiment(turn: Turn, found: ExperimentStatus) -> Decision:
+    text = f"experiment over: {experiment.text(found)}; waits for `trimtab promote`, or `trimtab abort`"
+    return stay(turn, Reason.AWAITING_PERSON, text, phase="Paused", held=True)
 
 
 def _analyze(turn: Turn) -> Decision:

@@ -66,6 +66,8 @@ def enter(turn: Turn, index: int) -> Decision:
     entered = replace(turn, at=position(turn.observed.spec.rollout.steps, step))
     waits = entered.waiting
     status = turn.observed.status.model_copy(update={"step": step, "phase": waits.phase})
+    if entered.at.step is not None and entered.at.step.experiment is not None:
+        status = status.model_copy(update={"experiment": None})  # that of an earlier one
     return _decision(entered, status, waits.reason, waits.message, seconds=0.0)
 
 

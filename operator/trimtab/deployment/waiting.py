@@ -30,6 +30,11 @@ def waiting(at: Position, spec: DeploymentSpec, verdicts: Sequence[MetricVerdict
         return Waiting(Reason.PROMOTING, f"all {replicas} pods, then all traffic")
     if at.step.weight is not None:
         return Waiting(Reason.SETTING_WEIGHT, provider_of(spec).weight_text(at.weight, replicas))
+    if at.step.experiment is not None:
+        text = (
+            f"experiment for {at.step.experiment.for_} at weight {at.weight}: the share of labels that are 1"
+        )
+        return Waiting(Reason.EXPERIMENTING, text)
     if at.step.pause is None:
         return Waiting(Reason.ANALYZING, analysis_text(verdicts))
     if at.step.pause.seconds is None:

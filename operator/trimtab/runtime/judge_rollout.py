@@ -14,12 +14,14 @@ from trimtab.deployment.analysis import Profiles
 from trimtab.deployment.checkpoint import UnreadableCheckpoint
 from trimtab.deployment.counted import CountLook, counts_question
 from trimtab.deployment.evidence import Evidence, with_looks, with_source_counts
+from trimtab.deployment.experiment import with_baseline
 from trimtab.deployment.judgement import judge
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
 from trimtab.deployment.pod_counters import SideName, Unit
 from trimtab.deployment.queries import Look, Question, question
 from trimtab.deployment.runtimes import TRIMTAB, MetricMapping, counts_of
 from trimtab.deployment.stepping import running_step
+from trimtab.deployment.steps import position
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.uncounted import without_uncounted
 from trimtab.experiment.observed import Artifact, Problem
@@ -98,6 +100,7 @@ class RolloutJudge:
             return replace(seen, evidence=evidence)
         judged_step = status.step.index if status.step else 0
         evidence = with_looks(evidence, analysis, looks, judged_step)
+        evidence = with_baseline(evidence, position(observed.spec.rollout.steps, status.step))
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
         runtimes = {name: endpoint.runtime for name, endpoint in _endpoints(observed, sides).items()}
         verdicts = without_uncounted(verdicts, analysis.effective_metrics, runtimes)

@@ -113,6 +113,33 @@ class Rollback(StatusModel):
     """When it was decided."""
 
 
+class ArmStatus(StatusModel):
+    """One side of an experiment."""
+
+    labels: Annotated[int, Field(ge=0)] = 0
+    """Labels that came back for its answers in the step."""
+    share: Measured | None = None
+    """The share of them that are 1."""
+
+
+class ExperimentStatus(StatusModel):
+    """What the last experiment step found."""
+
+    verdict: Literal["Better", "Worse", "Undecided", "NoData"]
+    """Better or Worse: the interval lies on one side of 0. Undecided: it holds 0. NoData: a side has no
+    label, or both sides have the same model."""
+    stable: ArmStatus
+    """What stable showed."""
+    candidate: ArmStatus
+    """What the candidate showed."""
+    difference: Measured | None = None
+    """Share of the candidate minus that of stable."""
+    low: Measured | None = None
+    """Lower end of its 95 % interval."""
+    high: Measured | None = None
+    """Upper end of its 95 % interval."""
+
+
 class ProbationLimit(StatusModel):
     """What one metric may reach on probation."""
 
@@ -176,6 +203,8 @@ class DeploymentStatus(StatusModel):
     """The candidate's share of the traffic."""
     analysis: Annotated[tuple[MetricStatus, ...], Field(max_length=11), list_map("metric")] = ()
     """The verdicts on the candidate."""
+    experiment: ExperimentStatus | None = None
+    """The result of the candidate's last experiment step."""
     abort: Abort | None = None
     """Present while a candidate is being given up."""
     rollback: Rollback | None = None

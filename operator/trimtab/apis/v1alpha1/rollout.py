@@ -36,6 +36,33 @@ class Analyze(SpecModel):
         return deadline_seconds(self.max_duration)
 
 
+class LabelRate(SpecModel):
+    """A business metric: the share of labels that are 1, of those that clients sent back."""
+
+    better: Literal["Higher", "Lower"] = "Higher"
+    """Which way is better."""
+
+
+class Experiment(SpecModel):
+    """An A/B test: stable and candidate side by side for a fixed time, then one look at one metric.
+
+    The weight is that of the step before. Metrics that abort go on watching.
+    """
+
+    for_: Annotated[Deadline, Field(alias="for")]
+    """How long: observed time, with labels that arrive in it."""
+    label_rate: LabelRate
+    """What is compared."""
+    on_better: Literal["Hold", "Promote"] = "Hold"
+    """Hold: a person decides, whatever the result. Promote: the rollout goes on by itself if the 95 %
+    interval of the difference lies on the better side; if not, a person decides."""
+
+    @property
+    def seconds(self) -> int:
+        """`for` in whole seconds, rounded up."""
+        return deadline_seconds(self.for_)
+
+
 class Probation(SpecModel):
     """What a promoted revision has to live through before it is trusted."""
 
@@ -58,8 +85,9 @@ class Step(SpecModel):
 
     rules: ClassVar = (
         Rule(
-            "(has(self.weight) ? 1 : 0) + (has(self.pause) ? 1 : 0) + (has(self.analyze) ? 1 : 0) == 1",
-            "a step is one of weight, pause or analyze: write several steps for several",
+            "(has(self.weight) ? 1 : 0) + (has(self.pause) ? 1 : 0) + (has(self.analyze) ? 1 : 0) + "
+            "(has(self.experiment) ? 1 : 0) == 1",
+            "a step is one of weight, pause, analyze or experiment: write several steps for several",
         ),
     )
     weight: Annotated[int, Field(ge=1, le=99)] | None = None
@@ -67,6 +95,7 @@ class Step(SpecModel):
     step it gets everything."""
     pause: Pause | None = None
     analyze: Analyze | None = None
+    experiment: Experiment | None = None
 
 
 class Rollout(SpecModel):
@@ -107,7 +136,11 @@ class Rollout(SpecModel):
         """Those without which it stands still: they were asked to decide something, by a step or by the spec
         that lists them. The default metrics alone only watch over what goes on anyway."""
         analysis = self.analysis
-        asked = analysis.effective_metrics if any(s.analyze for s in self.steps) else analysis.metrics
+        asked = (
+            analysis.effective_metrics
+            if any(s.analyze or s.experiment for s in self.steps)
+            else analysis.metrics
+        )
         return tuple(metric for metric in asked if metric.aborts)
 
     @property

@@ -29,6 +29,10 @@ RUNTIME_RULES = (
         "remove the metrics with preset trainServeSkew, predictionShift, clientErrors or saturation",
     ),
     Rule(
+        f"{_RUNTIME} == 'trimtab' || !({_HAS_STEPS} && {_STEPS}.exists(s, has(s.experiment)))",
+        "a runtime other than trimtab takes no labels to compare: remove the experiment steps",
+    ),
+    Rule(
         f"{_RUNTIME} != 'triton' || !{_any_metric('latency')}",
         "runtime triton exports no histogram of durations: remove the metrics with preset latency",
     ),
