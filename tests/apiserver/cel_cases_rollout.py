@@ -102,6 +102,12 @@ STEP_RULES = (
         refused={"spec.rollout.probation": {"for": "721h"}},
     ),
     deployment(
+        "spec.rollout.scaleDownDelay",
+        NOT_BEFORE_1S,
+        accepted={"spec.rollout.scaleDownDelay": "5m"},
+        refused={"spec.rollout.scaleDownDelay": "0s"},
+    ),
+    deployment(
         "spec.rollout.progressDeadline",
         NOT_BEFORE_1S,
         accepted={"spec.rollout.progressDeadline": ABSENT},

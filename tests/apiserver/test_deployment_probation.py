@@ -28,13 +28,14 @@ def promoted(lab: Lab, deployments: Deployments, **probation: Any) -> tuple[str,
 
 
 def test_its_time_passes_and_the_pods_that_were_kept_go(lab: Lab, deployments: Deployments) -> None:
-    before, there = promoted(lab, deployments, **{"for": "10s", "keepWarm": 1})
+    before, there = promoted(lab, deployments, **{"for": "1h", "keepWarm": 1})
     (limit,) = there["status"]["probation"]["limits"]
     assert (limit["metric"], float(limit["share"]) >= 0.05) == ("errors", True)
     assert "on probation" in condition(there, "Ready")["message"]
     assert kstatus.verdict(there) == "Current"
     lab.api.wait(WORKLOAD, f"flights-{before}", lambda w: w["spec"]["replicas"] == 1)
     assert deployments.selected() == revision(there)
+    deployments.patch(rollout={"probation": {"for": "1s"}})
     over = deployments.until(lambda d: "ProbationPassed" in reasons(d))
     assert "probation" not in over["status"]
     lab.api.wait_gone(WORKLOAD, f"flights-{before}")
@@ -70,4 +71,21 @@ def test_a_new_process_goes_on_with_it_and_a_crash_loop_leads_back(
     back = deployments.until(lambda d: revision(d) == before and phase(d) == "Ready")
     (entry,) = back["status"]["quarantine"]
     assert (entry["reason"], "restarted 3 times" in entry["message"]) == ("ProbationFailed", True)
+    assert lab.player.serving.unanswered == 0
+
+
+def test_the_pods_of_the_revision_before_stay_for_a_while(lab: Lab, deployments: Deployments) -> None:
+    edits = REPLICAS | {"spec.rollout.scaleDownDelay": "1h"}
+    before = revision(deployments.served(WEIGHT, ANALYZE, edits=edits))
+    plant(lab.api, 2)
+    there = deployments.ready("flights-v2")
+    assert "scaleDownAt" in there["status"]
+    workload = deployments.workload(before)
+    assert workload is not None
+    assert workload["spec"]["replicas"] == 2
+    assert deployments.selected() == revision(there)
+    lab.settle()
+    deployments.patch(rollout={"scaleDownDelay": None})
+    lab.api.wait_gone(WORKLOAD, f"flights-{before}")
+    assert "scaleDownAt" not in deployments.get()["status"]
     assert lab.player.serving.unanswered == 0

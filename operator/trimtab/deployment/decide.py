@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
-from trimtab.deployment import abort, probation, requests, rollback, rollout
+from trimtab.deployment import abort, probation, requests, rollback, rollout, scale_down
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -53,7 +53,8 @@ def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     failed = probation.failure(observed)
     if failed:
         return rollback.begin(observed, Reason.PROBATION_FAILED, failed, now)
-    return probation.follow(observed, _by_target(observed, now), now)
+    decision = probation.follow(observed, _by_target(observed, now), now)
+    return scale_down.follow(observed, decision, now)
 
 
 def _by_target(observed: DeploymentObserved, now: datetime) -> Decision:
@@ -234,6 +235,7 @@ def _give_role(
             "analysis": (),
             "rollback": None,
             "probation": None,
+            "scale_down_at": None,
             "experiment": None,
         }
     )

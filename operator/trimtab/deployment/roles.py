@@ -40,6 +40,7 @@ def _moved(status: DeploymentStatus, stable: Side, good: list[Side], now: dateti
             "weight": None,
             "analysis": (),
             "probation": None,
+            "scale_down_at": None,
             "experiment": None,
             "last_good": good[0] if good else None,
             "older_good": tuple(good[1:]),

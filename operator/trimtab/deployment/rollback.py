@@ -43,7 +43,7 @@ def begin(observed: DeploymentObserved, reason: Reason, message: str, now: datet
     stable, to = _sides(observed.status)
     text = message[:MESSAGE_LIMIT]
     asked = Rollback(revision=stable.revision, to=to.revision, reason=reason, message=text, at=now)
-    status = observed.status.model_copy(update={"rollback": asked, "probation": None})
+    status = observed.status.model_copy(update={"rollback": asked, "probation": None, "scale_down_at": None})
     line = f"{_words(stable)} is left for {_words(to)}: {reason}: {message}"
     decision = _waiting(observed, status, now)
     return decision.note(f"leaving-{turn_name(stable)}", Reason.ROLLING_BACK, line, now, warning=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from trimtab.apis.v1alpha1.deployment_status import ExperimentStatus
 from trimtab.apis.v1alpha1.rollout import Experiment, Step
-from trimtab.deployment import experiment, probation
+from trimtab.deployment import experiment, probation, scale_down
 from trimtab.deployment.children import Wanted, children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
@@ -190,7 +190,10 @@ def _promote(turn: Turn) -> Decision:
     observed, candidate = turn.observed, turn.candidate
     limit = observed.spec.rollout.revision_history_limit
     status = promoted(observed.status, candidate, limit, turn.now).model_copy(
-        update={"probation": probation.begun(observed, turn.now)}
+        update={
+            "probation": probation.begun(observed, turn.now),
+            "scale_down_at": scale_down.scale_down_at(observed, turn.now),
+        }
     )
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
     want = wanted(observed, status, 0)

@@ -260,3 +260,55 @@ def test_who_is_judged() -> None:
     assert status.stable is not None
     assert probation.judged_sides(status) == {"candidate": status.stable}
     assert probation.judged_sides(status.model_copy(update={"probation": None})) == {}
+
+
+DELAY: dict[str, Any] = {"probation": None, "scaleDownDelay": "5m"}
+
+
+def test_the_pods_of_the_revision_before_stay_for_the_delay() -> None:
+    world = on_probation(**DELAY)
+    assert pods(world) == {"churn-v2": 4, "churn-v1": 4}
+    assert len(world.endpoints) == 4
+    assert ready(world)["status"] == "True"
+    world.pass_time(301)
+    world.settle()
+    assert pods(world) == {"churn-v2": 4}
+    assert "scaleDownAt" not in world.status
+
+
+def test_the_delay_ends_before_the_probation_and_leaves_its_warm_pods() -> None:
+    world = on_probation(scaleDownDelay="5m")
+    assert pods(world) == {"churn-v2": 4, "churn-v1": 4}
+    world.pass_time(301)
+    for _ in range(4):
+        a_pass(world)
+    assert pods(world) == {"churn-v2": 4, "churn-v1": 1}
+    assert "probation" in world.status
+
+
+def test_within_the_delay_a_rollback_takes_one_pass() -> None:
+    world = on_probation(**DELAY)
+    about = {"revision": world.status["stable"]["revision"], "to": world.status["lastGood"]["revision"]}
+    world.action = json.dumps({"action": "rollback", "token": "r-1", "by": "ann"} | about)
+    a_pass(world)
+    a_pass(world)
+    assert world.status["stable"]["modelVersion"] == "churn-v1"
+    fail(world, "RolledBackByPerson")
+
+
+def test_a_new_revision_ends_the_delay_and_its_pods_are_no_third_side() -> None:
+    world = on_probation(**DELAY)
+    world.versions = VERSIONS
+    world.change_spec(model={"name": "churn", "version": 3})
+    for _ in range(60):
+        a_pass(world)
+        world.pass_time(1)
+    assert world.status["stable"]["modelVersion"] == "churn-v3"
+    assert pods(world) == {"churn-v3": 4, "churn-v2": 4}
+
+
+def test_a_delay_that_is_no_longer_asked_for_is_over() -> None:
+    world = on_probation(**DELAY)
+    world.change_spec(rollout={})
+    world.settle()
+    assert pods(world) == {"churn-v2": 4}

@@ -211,6 +211,8 @@ class DeploymentStatus(StatusModel):
     """Present while stable is being left for `lastGood`."""
     probation: ProbationStatus | None = None
     """Present while stable is on probation."""
+    scale_down_at: Time | None = None
+    """Until when `lastGood` keeps all of its pods."""
     quarantine: Annotated[tuple[Quarantine, ...], Field(max_length=20), list_map("revision")] = ()
     """Revisions that failed."""
     last_action: ActionStatus | None = None

@@ -127,6 +127,9 @@ class Rollout(SpecModel):
     pods before it says that it is blocked."""
     probation: Probation | None = None
     """Without it the pods of the revision before go at promotion, and nobody watches over the new one."""
+    scale_down_delay: Deadline | None = None
+    """How long the revision before keeps all of its pods after a promotion, outside the Service, so that a
+    rollback takes one pass. Without it they go at once, or at the end of the probation."""
     revision_history_limit: Annotated[int, Field(ge=1, le=10)] = 3
     """How many revisions that served before are kept as records, so that a rollback can make their pods
     again."""

@@ -32,9 +32,11 @@ def routable(observed: DeploymentObserved, side: Side | None) -> int:
 
 def beside(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Side | None, int]:
     """The side that has pods but no traffic, and how many: what a rollback is about to go back to, or might
-    go back to while stable is on probation."""
+    go back to for a while after a promotion."""
     replicas, probation = observed.spec.serving.replicas, observed.spec.rollout.probation
     if status.rollback is not None:
+        return status.last_good, replicas
+    if status.scale_down_at is not None:
         return status.last_good, replicas
     if status.probation is not None and probation is not None:
         return status.last_good, min(probation.keep_warm, replicas)
