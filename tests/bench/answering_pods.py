@@ -9,6 +9,7 @@ import resource
 import socket
 import subprocess
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 
 from aiohttp import web
 from tests.cluster import packages
@@ -19,54 +20,53 @@ from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.serving import METRICS_PATH
 
 # The half of the range for tests of networks (RFC 2544) that played pods of other tests do not use.
-RANGE = "198.18"
-BLOCKS = range(0, 256, 32)
+RANGE = "198.18.0.0/16"
 SPARE_FILES = 1024
 CLIENTS_PER_TICK, TICK_SECONDS = 5, 0.5
 
 
 @contextlib.contextmanager
-def answering_pods(background: Background, digest: str) -> Iterator[str]:
-    """Yields the block: pods with an address in it show the counters of one server of this model.
+def answering_pods(background: Background, digest: str, addresses: int) -> Iterator[str]:
+    """Yields a block of at least so many addresses: pods with one of them show the counters of one server.
 
-    All of them count the same requests, so no candidate is worse than stable.
+    All of them count the same requests, so no candidate is worse than stable. ``digest``: of the model.
     """
     packages.ensure(("iproute2",))
-    subprocess.run(["ip", "route", "replace", "local", f"{RANGE}.0.0/16", "dev", "lo"], check=True)
-    block, sockets = _free_block()
+    subprocess.run(["ip", "route", "replace", "local", RANGE, "dev", "lo"], check=True)
+    block, sockets = _free_block(32 - max(addresses - 1, 1).bit_length())
     runner = background.call(_serve(sockets, digest))
     try:
-        yield f"{RANGE}.{block}.0/19"
+        yield str(block)
     finally:
         background.call(runner.cleanup())
 
 
-def _free_block() -> tuple[int, list[socket.socket]]:
+def _free_block(prefix: int) -> tuple[IPv4Network, list[socket.socket]]:
     """The first block in which nobody listens; another run may have one."""
-    addresses = 32 * 256
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, addresses + SPARE_FILES), most))
-    for block in BLOCKS:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 2 ** (32 - prefix) + SPARE_FILES), most))
+    for block in IPv4Network(RANGE).subnets(new_prefix=prefix):
         sockets = _listen(block)
         if sockets:
             return block, sockets
-    raise OSError(errno.EADDRINUSE, f"every block of {RANGE}.0.0/16 is in use")
+    raise OSError(errno.EADDRINUSE, f"every block of {RANGE} is in use")
 
 
-def _listen(block: int) -> list[socket.socket]:
+def _listen(block: IPv4Network) -> list[socket.socket]:
+    """One socket for each address; none at all if one of them is taken."""
     sockets: list[socket.socket] = []
-    for third in range(block, block + 32):
-        for fourth in range(256):
-            made = socket.socket()
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                made.bind((f"{RANGE}.{third}.{fourth}", ServeModel("m", "").port))
-            except OSError:
-                for one in (made, *sockets):
-                    one.close()
-                return []
-            made.listen(8)
-            sockets.append(made)
+    for address in block:
+        sockets.append(socket.socket())
+        sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sockets[-1].bind((str(address), ServeModel("m", "").port))
+        except OSError as error:
+            for one in sockets:
+                one.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return []
+        sockets[-1].listen(8)
     return sockets
 
 

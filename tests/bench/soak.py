@@ -54,6 +54,11 @@ class Shape:
     active: int
     seconds: float
 
+    @property
+    def addresses(self) -> int:
+        """Enough for all pods, twice: those of a canary come before others go."""
+        return 2 * (self.count + 3 * REPLICAS * self.active)
+
 
 @dataclass(frozen=True)
 class Soak:
@@ -125,7 +130,7 @@ def soak(shape: Shape, folder: Path) -> Soak:
     try:
         with (
             running_registry(folder / "registry") as registry,
-            answering_pods(background, digest_of(1)) as cidr,
+            answering_pods(background, digest_of(1), shape.addresses) as cidr,
         ):
             plane.up()
             plane.kubectl.apply_crds()
@@ -142,7 +147,17 @@ def _on(ground: Ground, shape: Shape) -> Soak:
         operator.wait_leading()
         with step(f"{shape.count} Deployments, served", usual_seconds=shape.count / 5):
             _fill(api, shape)
-        return _watched(shape, operator, AuditLog(ground.plane.audit_log, USER_AGENT), Rounds(api))
+        log = AuditLog(ground.plane.audit_log, USER_AGENT)
+        wait_until(lambda: _is_quiet(log, api.namespace), "the last writes of the start", 60)
+        log.mark()
+        return _watched(shape, operator, log, Rounds(api))
+
+
+def _is_quiet(log: AuditLog, namespace: str) -> bool:
+    before = log.written(namespace)
+    time.sleep(LOOK_SECONDS)  # the absence of writes has no condition to wait for
+    after = log.written(namespace)
+    return (before.objects, before.events) == (after.objects, after.events)
 
 
 def _fill(api: Api, shape: Shape) -> None:
