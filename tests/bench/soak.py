@@ -1,6 +1,6 @@
 """Many Deployments, some of them in a canary all the time: is the operator in time, and its memory flat?
 
-    python -m tests.bench.soak [--count 2000] [--active 200] [--minutes 30]
+    python -m tests.bench.soak [--count 2000] [--active 200] [--minutes 30] [--pause 60]
 
 A real API server, real controllers and a real scheduler. KWOK says of the pods that they are ready, and one
 server shows a metrics page at the address of each. A Deployment of the active ones gets a new revision as
@@ -40,7 +40,7 @@ from trimtab.cluster.client import USER_AGENT
 Object = dict[str, Any]
 IDLE, ACTIVE = "idle", "active"
 REPLICAS = 3
-STEPS = [step_ for weight in (25, 50, 75) for step_ in ({"weight": weight}, {"pause": {"for": "10s"}})]
+WEIGHTS = (25, 50, 75)
 LOOK_SECONDS = 2.0
 SAMPLE_SECONDS = 10.0
 PASS_SECONDS, LATE_SECONDS = 1.0, 2.0
@@ -50,9 +50,13 @@ WARM_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Shape:
+    """``pause_seconds``: of each weight. A canary takes about 26 writes, whatever its pauses, so they decide
+    how many writes there are per second; the operator makes 50 of them by default."""
+
     count: int
     active: int
     seconds: float
+    pause_seconds: int
 
     @property
     def addresses(self) -> int:
@@ -165,7 +169,7 @@ def _fill(api: Api, shape: Shape) -> None:
     active = [f"{ACTIVE}-{number:04d}" for number in range(shape.active)]
     idle = [f"{IDLE}-{number:04d}" for number in range(shape.count - shape.active)]
     pin = {"spec.model": {"name": "flights", "version": 1}}
-    one, several = body(edits=pin), body(*STEPS, edits=pin | {"spec.serving.replicas": REPLICAS})
+    one, several = body(edits=pin), body(*_steps(shape), edits=pin | {"spec.serving.replicas": REPLICAS})
     named = [
         document | {"metadata": {"name": name}}
         for document, names in ((one, idle), (several, active))
@@ -175,6 +179,11 @@ def _fill(api: Api, shape: Shape) -> None:
         list(pool.map(lambda made: api.create(DEPLOYMENT, made), named))
     seconds = 120 + shape.count
     wait_until(lambda: _done(api) == shape.count, "all Deployments to be Ready", seconds, poll_seconds=2.0)
+
+
+def _steps(shape: Shape) -> list[Object]:
+    pause = {"pause": {"for": f"{shape.pause_seconds}s"}}
+    return [step_ for weight in WEIGHTS for step_ in ({"weight": weight}, pause)]
 
 
 def _done(api: Api) -> int:
@@ -202,7 +211,7 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
     cores = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
     page = operator.page("/metrics")
     wait_until(
-        lambda: rounds.look(go_on=False) == 0, "the last canaries to end", 300, poll_seconds=LOOK_SECONDS
+        lambda: rounds.look(go_on=False) == 0, "the last canaries to end", 600, poll_seconds=LOOK_SECONDS
     )
     namespace = rounds.api.namespace
     return Soak(
@@ -223,7 +232,7 @@ def measures(found: Soak) -> list[Measure]:
     shape, memory, canaries = found.shape, found.memory, max(1, found.begun)
     passes, late = (one.quantile(0.99) for one in (found.passes, found.late))
     idle = found.written_idle.objects
-    what = f"{shape.count}, {shape.active}, {shape.seconds / 60:.0f}"
+    what = f"{shape.count}, {shape.active}, {shape.seconds / 60:.0f}; pauses of {shape.pause_seconds} s"
     sampled = " / ".join(f"{memory[at]:.0f}" for at in (0, len(memory) // 2, -1))
     writes = f"{found.written.objects / canaries:.1f} and {found.written.events / canaries:.1f}"
     return [
@@ -248,8 +257,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--active", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--pause", type=int, default=60, help="seconds of each of the three pauses")
     options = parser.parse_args(arguments)
-    shape = Shape(options.count, options.active, 60 * options.minutes)
+    shape = Shape(options.count, options.active, 60 * options.minutes, options.pause)
     with tempfile.TemporaryDirectory() as folder:
         found = soak(shape, Path(folder))
     told = measures(found)

@@ -6,7 +6,7 @@ import pytest
 from tests.bench import soak
 from tests.bench.measure import table
 
-SHAPE = soak.Shape(count=200, active=20, seconds=180.0)
+SHAPE = soak.Shape(count=200, active=20, seconds=180.0, pause_seconds=10)
 # A busy machine is slow by a factor: these bounds tell late from lost, the benchmark tells fast from slow.
 PATIENCE = 5
 MOST_GROWTH_MIB = 30.0
