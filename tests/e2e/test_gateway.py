@@ -130,6 +130,7 @@ def test_headers_choose_a_side_for_testers_and_for_clients_that_stay(
     assert ask(x_beta="yes") == {old: 0, new: 10}
     assert ask(x_user="6f1c-00") == {old: 0, new: 10}
     assert ask(x_user="6f1c-FF") == {old: 10, new: 0}
+    assert ask(x_user="6f1c-FF", x_beta="yes") == {old: 0, new: 10}
     assert sum(ask(x_user="nobody").values()) == 10
     served.act("abort")
     served.until(lambda d: objects.phase(d) == "Aborted", "all traffic to be back")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from trimtab.apis.v1alpha1.traffic import Traffic
 from trimtab.deployment.traffic.route_rules import BUCKETS, buckets, rules_of
@@ -15,7 +16,7 @@ from trimtab.deployment.traffic.routing import named_by, weights_of
 
 OLD, NEW = "aaaaaaaa", "bbbbbbbb"
 GATEWAY = {"provider": "GatewayAPI", "gatewayRef": {"name": "edge"}, "hostnames": ["flights.example"]}
-BOTH = {"testers": {"header": "x-beta", "value": "yes"}, "sticky": {"header": "x-user"}}
+BOTH: dict[str, Any] = {"testers": {"header": "x-beta", "value": "yes"}, "sticky": {"header": "x-user"}}
 UUIDS = st.uuids().map(str)
 
 
@@ -46,6 +47,18 @@ def test_testers_get_the_candidate_and_everybody_else_goes_by_weight() -> None:
     assert side(found, x_beta="yes") == {NEW}
     assert side(found, x_beta="no") == {OLD, NEW}
     assert side(found) == {OLD, NEW}
+
+
+@given(UUIDS, st.integers(1, 99))
+def test_a_tester_gets_the_candidate_on_whatever_side_the_client_stays(user: str, weight: int) -> None:
+    found = rules({OLD: 100 - weight, NEW: weight}, **BOTH)
+    assert side(found, x_beta="yes", x_user=user) == {NEW}
+
+
+@pytest.mark.parametrize("value", ["a`) || Host(`b.example", 'say "yes"', "a\\b", "a\nb", "a b", "", "ä"])
+def test_a_value_that_a_gateway_may_read_as_more_than_a_value_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError):
+        rules({OLD: 95, NEW: 5}, testers={"header": "x-beta", "value": value})
 
 
 @pytest.mark.parametrize(

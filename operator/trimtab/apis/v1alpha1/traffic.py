@@ -14,6 +14,11 @@ Namespace = Annotated[str, StringConstraints(min_length=1, max_length=63, patter
 HeaderName = Annotated[
     str, StringConstraints(min_length=1, max_length=256, pattern="^[A-Za-z0-9!#$%&'*+.^_|~-]+$")
 ]
+# No quotes, spaces or backslashes: some Gateways (older Traefik) paste a value into a rule of their own,
+# between quotes, where one that ends it could take the requests of other hosts.
+HeaderValue = Annotated[
+    str, StringConstraints(min_length=1, max_length=256, pattern="^[A-Za-z0-9._~:/@+=-]+$")
+]
 SectionName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 Hostname = Annotated[
     str,
@@ -37,8 +42,8 @@ class Testers(SpecModel):
 
     header: HeaderName
     """Name of a request header, in any case."""
-    value: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """What it must hold, exactly."""
+    value: HeaderValue
+    """What it must hold, exactly: letters, digits and `._~:/@+=-`."""
 
 
 class Sticky(SpecModel):

@@ -2,7 +2,8 @@
 
 Rules for headers exist only while the weighted rule sends something to the candidate: whatever is true of its
 weight (endpoints before, confirmation and drain after) is true of them. The Gateway API prefers the rule with
-more header matches, whatever the order; the order here is for people.
+more header matches, and of as many the one that comes first: a tester whose client sends the header of
+``sticky`` too gets the candidate.
 """
 
 from __future__ import annotations
