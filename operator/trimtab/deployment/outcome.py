@@ -94,10 +94,8 @@ def _available(observed: DeploymentObserved) -> Condition:
 def _metrics(observed: DeploymentObserved) -> tuple[Condition, ...]:
     """Whether the metrics of the pods can be read; shown only while a candidate is judged, and on
     probation if they cannot."""
-    if observed.evidence is None:
-        return ()
     if observed.unread:
         return (Condition(METRICS_AVAILABLE, "False", Reason.PROVIDER_ERROR, observed.unread),)
-    if observed.status.candidate is None:
+    if observed.evidence is None or observed.status.candidate is None:
         return ()
     return (Condition(METRICS_AVAILABLE, "True", Reason.METRICS_READ, "all pods of both sides are read"),)

@@ -62,8 +62,8 @@ def begun(observed: DeploymentObserved, now: datetime) -> ProbationStatus | None
 
 
 def failure(observed: DeploymentObserved) -> str:
-    """Why stable has not stood its probation; empty while it has."""
-    if observed.status.probation is None or observed.evidence is None:
+    """Why stable has not stood its probation; empty while it has. To see a crash loop takes no evidence."""
+    if observed.status.probation is None:
         return ""
     return _beyond(observed, observed.status.probation) or _crashing(observed) or _down(observed)
 

@@ -121,6 +121,19 @@ def test_time_stands_still_while_metrics_cannot_be_read() -> None:
     assert (unread["status"], ready(world)["status"]) == ("False", "True")
 
 
+def test_a_checkpoint_that_cannot_be_read_is_said_and_hides_no_crash_loop() -> None:
+    world = on_probation()
+    seen = replace(world.observe(), evidence=None, metrics_problem="the evidence checkpoint cannot be read")
+    plan = decide(seen, world.now)
+    assert plan.status is not None
+    unread = next(c for c in plan.status["conditions"] if c["type"] == "MetricsAvailable")
+    assert (unread["status"], unread["message"]) == ("False", seen.metrics_problem)
+    assert "probation" in plan.status
+    crashing = decide(with_restarts(seen, 3), world.now)
+    assert crashing.status is not None
+    assert crashing.status["rollback"]["reason"] == "ProbationFailed"
+
+
 def fail(world: World, reason: str = "ProbationFailed") -> None:
     """It is left for version 1, with no gap in between."""
     for _ in range(20):
