@@ -15,8 +15,8 @@ from trimtab.deployment.labels import Labels
 from trimtab.deployment.pod_counters import SIDES, SideName
 from trimtab.deployment.steps import Position, step_key
 from trimtab.model.numbers import shown
-from trimtab.stats.difference import Difference, difference
-from trimtab.stats.proportions import Occurrences
+from trimtab.stats.difference import Difference, difference, enough
+from trimtab.stats.proportions import MIN_EXPECTED, Occurrences
 
 BASELINE = "labels"
 
@@ -33,7 +33,7 @@ def with_baseline(evidence: Evidence, at: Position) -> Evidence:
 def result(experiment: Experiment, evidence: Evidence, at: Position) -> ExperimentStatus:
     """What it has found so far."""
     stable, candidate = (_seen(evidence, at, side) for side in ("stable", "candidate"))
-    if not (stable.total and candidate.total):
+    if not enough(_share(stable), _share(candidate)):
         return ExperimentStatus(verdict="NoData", stable=_arm(stable), candidate=_arm(candidate))
     found = difference(_share(stable), _share(candidate))
     return ExperimentStatus(
@@ -53,7 +53,7 @@ def text(found: ExperimentStatus) -> str:
         for name, arm in (("candidate", found.candidate), ("stable", found.stable))
     )
     if found.difference is None:
-        return f"{found.verdict}: {arms}"
+        return f"{found.verdict}: {arms}; each side must expect {MIN_EXPECTED:.0f} labels of either value"
     return (
         f"{found.verdict}: {arms}; difference {found.difference}, 95 % between {found.low} and {found.high}"
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import scipy
 
-from trimtab.stats.proportions import Occurrences
+from trimtab.stats.proportions import MIN_EXPECTED, Occurrences, smallest_expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,9 @@ def difference(first: Occurrences, second: Occurrences, *, level: float = 0.95) 
 
     Square-and-add of two Wilson intervals: method 10 of Newcombe, Interval estimation for the difference
     between independent proportions, Statistics in Medicine 17 (1998), 873-890. It never leaves [-1, 1] and
-    keeps its level for shares near 0 and 1. One look only: peeking widens the error.
+    keeps its level for shares near 0 and 1, if `enough` is true: with fewer events one side of a 95 % interval
+    errs in up to 9.5 % of comparisons of two equal shares, not in 2.5 %. One look only: peeking widens the
+    error.
 
     Raises ValueError if a side has no rows, or unless 0 < level < 1.
     """
@@ -38,6 +40,12 @@ def difference(first: Occurrences, second: Occurrences, *, level: float = 0.95) 
         low=two - one - math.hypot(two - low_2, high_1 - one),
         high=two - one + math.hypot(high_2 - two, one - low_1),
     )
+
+
+def enough(first: Occurrences, second: Occurrences) -> bool:
+    """Whether counts are large enough to be believed: neither side is empty, and at least MIN_EXPECTED of
+    either value are to be expected on each. One side of a 95 % interval then errs in at most 3.4 %."""
+    return bool(first.total and second.total) and smallest_expected(first, second) >= MIN_EXPECTED
 
 
 def wilson(seen: Occurrences, z: float) -> tuple[float, float]:

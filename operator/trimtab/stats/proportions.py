@@ -50,7 +50,7 @@ def increase(reference: Occurrences, current: Occurrences) -> Increase:
     """
     if not (reference.total and current.total):
         raise ValueError("a side without any rows has no share")
-    exact = _smallest_expected(reference, current) < MIN_EXPECTED
+    exact = smallest_expected(reference, current) < MIN_EXPECTED
     return Increase(
         reference_share=reference.share,
         current_share=current.share,
@@ -60,7 +60,8 @@ def increase(reference: Occurrences, current: Occurrences) -> Increase:
     )
 
 
-def _smallest_expected(reference: Occurrences, current: Occurrences) -> float:
+def smallest_expected(reference: Occurrences, current: Occurrences) -> float:
+    """Smallest of the four counts to be expected if both shares were equal; neither side may be empty."""
     hits, total = reference.hits + current.hits, reference.total + current.total
     return min(hits, total - hits) * min(reference.total, current.total) / total
 

@@ -126,8 +126,8 @@ class ExperimentStatus(StatusModel):
     """What the last experiment step found."""
 
     verdict: Literal["Better", "Worse", "Undecided", "NoData"]
-    """Better or Worse: the interval lies on one side of 0. Undecided: it holds 0. NoData: a side has no
-    label, or both sides have the same model."""
+    """Better or Worse: the interval lies on one side of 0. Undecided: it holds 0. NoData: a side has
+    too few labels of either value (5 are to be expected), or both sides have the same model."""
     stable: ArmStatus
     """What stable showed."""
     candidate: ArmStatus
