@@ -92,4 +92,46 @@ PODS = (
     ),
 )
 
-CASES = (*IDENTITY, *PODS)
+BY_ROUTE = {
+    "spec.traffic": {"provider": "GatewayAPI", "gatewayRef": {"name": "edge"}, "hostnames": ["a.example"]}
+}
+SCALED = {
+    "replicas": 2,
+    "autoscaling": {"maxReplicas": 6},
+    "resources": {"requests": {"cpu": "500m"}},
+}
+
+AUTOSCALING = (
+    deployment(
+        "spec.serving",
+        "autoscaling.maxReplicas must be at least serving.replicas, the fewest pods: raise it, or lower "
+        "replicas",
+        accepted=BY_ROUTE | {"spec.serving": SCALED | {"autoscaling": {"maxReplicas": 2}}},
+        refused=BY_ROUTE | {"spec.serving": SCALED | {"autoscaling": {"maxReplicas": 1}}},
+    ),
+    deployment(
+        "spec.serving",
+        "autoscaling goes by a share of resources.requests.cpu: set it",
+        accepted=BY_ROUTE | {"spec.serving": SCALED},
+        refused=BY_ROUTE | {"spec.serving": SCALED | {"resources": {"requests": {"memory": "1Gi"}}}},
+    ),
+    deployment(
+        "spec",
+        "autoscaling needs traffic.provider: GatewayAPI, because with ReplicaRatio the number of pods is "
+        "the weight: set it, or remove autoscaling",
+        accepted=BY_ROUTE | {"spec.serving": SCALED},
+        refused={"spec.serving": SCALED, "spec.rollout": ABSENT},
+    ),
+    Case(
+        "Deployment",
+        "",
+        "without autoscaling serving.replicas pods serve at once, and that is fewer than serve now: set "
+        "replicas to at least status.replicas in the same change, and lower it later",
+        accepted={"spec.serving": {"replicas": 5}},
+        refused={"spec.serving": {"replicas": 4}},
+        stored=BY_ROUTE | {"spec.serving": SCALED},
+        stored_status={"status.replicas": 5},
+    ),
+)
+
+CASES = (*IDENTITY, *PODS, *AUTOSCALING)

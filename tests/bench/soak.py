@@ -13,7 +13,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,8 @@ WEIGHTS = (25, 50, 75)
 LOOK_SECONDS = 2.0
 SAMPLE_SECONDS = 10.0
 PASS_SECONDS, LATE_SECONDS = 1.0, 2.0
+FLAT_MIB = 30.0
+"""What the heap of a process breathes by; a leak of 1 KiB per write would be more within half an hour."""
 WARM_SHARE = 0.25
 """Of the time: what comes before is start-up, for memory."""
 
@@ -75,9 +77,15 @@ class Soak:
     cores: float
     begun: int
     promoted: int
-    failed: Sequence[str]
+    failed: Mapping[str, str]
     written: Written
+    written_active: Written
     written_idle: Written
+
+    @property
+    def whole(self) -> bool:
+        """Whether every canary that began was promoted."""
+        return self.begun == self.promoted and not self.failed
 
     @property
     def memory_growth_mib(self) -> float:
@@ -94,7 +102,7 @@ class Rounds:
     api: Api
     begun: int = 0
     promoted: int = 0
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
     def look(self, *, go_on: bool) -> int:
@@ -105,7 +113,7 @@ class Rounds:
             if not name.startswith(ACTIVE):
                 continue
             if "quarantine" in found["status"]:
-                self.failed.append(f"{name}: {found['status']['quarantine']}")
+                self.failed[name] = str(found["status"]["quarantine"])
             if not _is_done(found):
                 moving += 1
                 continue
@@ -224,6 +232,7 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
         promoted=rounds.promoted,
         failed=rounds.failed,
         written=log.written(namespace),
+        written_active=log.written(namespace, ACTIVE),
         written_idle=log.written(namespace, IDLE),
     )
 
@@ -231,20 +240,28 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
 def measures(found: Soak) -> list[Measure]:
     shape, memory, canaries = found.shape, found.memory, max(1, found.begun)
     passes, late = (one.quantile(0.99) for one in (found.passes, found.late))
-    idle = found.written_idle.objects
+    idle, active = (sum(one.by_kind.values()) for one in (found.written_idle, found.written_active))
+    growth = found.memory_growth_mib
     what = f"{shape.count}, {shape.active}, {shape.seconds / 60:.0f}; pauses of {shape.pause_seconds} s"
     sampled = " / ".join(f"{memory[at]:.0f}" for at in (0, len(memory) // 2, -1))
     writes = f"{found.written.objects / canaries:.1f} and {found.written.events / canaries:.1f}"
     return [
         Measure("Deployments, canaries at a time, minutes", what),
-        Measure("canaries begun / promoted", f"{found.begun} / {found.promoted}", met=not found.failed),
+        Measure("canaries begun / promoted", f"{found.begun} / {found.promoted}", met=found.whole),
         _within("a pass, p50 / p99", found.passes, passes, PASS_SECONDS),
         _within("lateness of timers, p50 / p99", found.late, late, LATE_SECONDS),
         Measure("memory at the start, in the middle, at the end", f"{sampled} MiB"),
-        Measure("growth of memory behind the start", f"{found.memory_growth_mib:+.1f} MiB"),
+        Measure(
+            "growth of memory behind the start",
+            f"{growth:+.1f} MiB",
+            f"< {FLAT_MIB:.0f} MiB",
+            met=growth < FLAT_MIB,
+        ),
         Measure("processors used", f"{found.cores:.2f}"),
         Measure("object writes and Events per canary", writes),
-        Measure("writes to idle Deployments", str(idle), "0", met=idle == 0),
+        Measure(
+            "writes to idle Deployments, of all", f"{idle} of {idle + active}", "0", met=idle == 0 < active
+        ),
     ]
 
 

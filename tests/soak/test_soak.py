@@ -9,7 +9,6 @@ from tests.bench.measure import table
 SHAPE = soak.Shape(count=200, active=20, seconds=180.0, pause_seconds=10)
 # A busy machine is slow by a factor: these bounds tell late from lost, the benchmark tells fast from slow.
 PATIENCE = 5
-MOST_GROWTH_MIB = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +19,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> soak.Soak:
 
 
 def test_every_canary_is_promoted(found: soak.Soak) -> None:
-    assert found.failed == []
+    assert found.failed == {}
     assert found.promoted == found.begun >= 2 * SHAPE.active
 
 
@@ -31,5 +30,7 @@ def test_passes_and_timers_are_in_time(found: soak.Soak) -> None:
 
 
 def test_nothing_is_written_to_idle_deployments_and_memory_is_bounded(found: soak.Soak) -> None:
+    assert found.written_active.objects > 10 * found.begun, "writes are found by the names of their objects"
+    assert found.written_active.events > found.begun
     assert found.written_idle.objects + found.written_idle.events == 0
-    assert found.memory_growth_mib < MOST_GROWTH_MIB
+    assert found.memory_growth_mib < soak.FLAT_MIB

@@ -36,6 +36,7 @@ class Cache:
         self._by_place: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._by_model: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
         self._by_hostname: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
+        self._by_target: defaultdict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._objects.get(ObjectKey(kind.id, namespace, name))
@@ -61,6 +62,10 @@ class Cache:
     def of_hostname(self, kind: Kind, hostname: str) -> list[Object]:
         """Objects whose ``spec.traffic`` claims the hostname."""
         return self._sorted(self._by_hostname.get((kind.id, hostname), ()), kind)
+
+    def of_target(self, kind: Kind, namespace: str, target: str) -> list[Object]:
+        """Objects whose ``spec.scaleTargetRef`` has this name, by name."""
+        return self._sorted(self._by_target.get((kind.id, namespace, target), ()), kind)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -144,6 +149,9 @@ class Cache:
             self._by_model[key.kind, key.namespace, model].add(key)
         for hostname in _hostnames(obj):
             self._by_hostname[key.kind, hostname].add(key)
+        target = _target(obj)
+        if target:
+            self._by_target[key.kind, key.namespace, target].add(key)
 
     def _forget(self, key: ObjectKey) -> None:
         obj = self._objects.pop(key, None)
@@ -155,6 +163,7 @@ class Cache:
         _discard(self._by_model, (key.kind, key.namespace, model), key)
         for hostname in _hostnames(obj):
             _discard(self._by_hostname, (key.kind, hostname), key)
+        _discard(self._by_target, (key.kind, key.namespace, _target(obj)), key)
 
     def _sorted(self, keys: Iterable[ObjectKey], kind: Kind) -> list[Object]:
         return [self._objects[key] for key in sorted(keys) if key.kind == kind.id]
@@ -162,6 +171,10 @@ class Cache:
 
 def _hostnames(obj: Object) -> tuple[str, ...]:
     return tuple(obj.get("spec", {}).get("traffic", {}).get("hostnames", ()))
+
+
+def _target(obj: Mapping[str, Any]) -> str:
+    return str(obj.get("spec", {}).get("scaleTargetRef", {}).get("name", ""))
 
 
 def _version(obj: Mapping[str, Any]) -> str:

@@ -86,7 +86,7 @@ def _aborting(observed: DeploymentObserved, status: DeploymentStatus) -> Decisio
         status=status.model_copy(update={"phase": "Aborting"}),
         conditions=progressing(Reason.ABORTING, message),
         children=children_of(observed, status, want),
-        deletions=deletions_of(observed, status),
+        deletions=deletions_of(observed, status, want),
     )
 
 

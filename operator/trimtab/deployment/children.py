@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
+from trimtab.deployment.autoscaling import autoscalers_of, may_be_set, needless
 from trimtab.deployment.budgets import budgets_of
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.revision import stale_records
+from trimtab.deployment.traffic.capacity import capacity, ceiling
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.traffic.replica_ratio import Pair
@@ -25,14 +27,14 @@ from trimtab.model.plan import ChildWrite, Delete, Scale, delete_of
 
 def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) -> Wanted:
     """Pods and traffic for a weight: what may move now, given what is ready now."""
-    provider, replicas = provider_of(observed.spec), observed.spec.serving.replicas
+    provider, replicas = provider_of(observed.spec), capacity(observed.spec, status)
     stable, candidate = status.stable, status.candidate
     if stable is None:
         return Wanted(Pair(0, replicas), provider.first(observed, candidate) if candidate else ())
     if status.abort is not None:
         return Wanted(Pair(replicas, 0), provider.back(observed, stable, 1))
     if candidate is None:
-        return Wanted(Pair(replicas, 0), provider.back(observed, stable, replicas))
+        return Wanted(Pair(replicas, 0), provider.back(observed, stable, ceiling(observed.spec)))
     return provider.split(observed, status, stable, candidate, weight)
 
 
@@ -45,14 +47,20 @@ def children_of(
     sizes = ((status.candidate, want.pair.candidate), (status.stable, want.pair.stable), waiting)
     for side, size in sizes:
         writes += _ensure(observed, side, size)
+    writes += autoscalers_of(observed, status, want)
     writes += want.traffic
-    writes += _shrink(observed, status.candidate, want.pair.candidate, status.stable, want.pair.stable)
-    writes += _shrink(observed, status.stable, want.pair.stable, status.candidate, want.pair.candidate)
-    writes += _shrink(observed, waiting[0], waiting[1], None, 0)
+    shrinking = (
+        (status.candidate, want.pair.candidate, status.stable, want.pair.stable),
+        (status.stable, want.pair.stable, status.candidate, want.pair.candidate),
+        (*waiting, None, 0),
+    )
+    for side, size, other, other_size in shrinking:
+        if may_be_set(observed, side, want, status):
+            writes += _shrink(observed, side, size, other, other_size)
     return (*writes, *budgets_of(observed, sizes))
 
 
-def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
+def deletions_of(observed: DeploymentObserved, status: DeploymentStatus, want: Wanted) -> tuple[Delete, ...]:
     """Retired workloads without traffic, with their budgets, what their traffic was made of, and the records
     that nobody needs.
 
@@ -65,7 +73,7 @@ def deletions_of(observed: DeploymentObserved, status: DeploymentStatus) -> tupl
         if provider.may_shrink(observed, workload, 0, None, 0) and not workload.deleting
     )
     traffic = provider.leftovers(observed, status)
-    return (*workloads, *traffic, *stale_records(observed, status))
+    return (*needless(observed, status, want), *workloads, *traffic, *stale_records(observed, status))
 
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:

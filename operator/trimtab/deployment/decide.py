@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
-from trimtab.deployment import abort, probation, requests, rollback, rollout, scale_down
+from trimtab.deployment import abort, autoscaling, probation, requests, rollback, rollout, scale_down
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -16,6 +16,7 @@ from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import freeze, revision_of
 from trimtab.deployment.signature import signature_problem
 from trimtab.deployment.target import NoTarget, target_of
+from trimtab.deployment.traffic.capacity import ceiling
 from trimtab.deployment.traffic.provider import Problem
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import turn_name
@@ -47,7 +48,7 @@ def decide(observed: DeploymentObserved, now: datetime) -> Plan:
 def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     if observed.status.abort is not None:
         return abort.go_on(observed)
-    obstacle = provider_of(observed.spec).obstacle(observed)
+    obstacle = provider_of(observed.spec).obstacle(observed) or autoscaling.obstacle(observed)
     if obstacle is not None:
         return _stand_still(observed, obstacle, now)
     failed = probation.failure(observed)
@@ -125,7 +126,9 @@ def _served(observed: DeploymentObserved, now: datetime) -> Decision:
     problem = provider_of(observed.spec).problem(observed)
     if ready(observed, stable) >= size and there >= size and problem is None:
         trial = ", on probation" if observed.status.probation else ""
-        message = f"{stable.model_version} serves with {size} pods{trial}"
+        most, trouble = ceiling(observed.spec), autoscaling.trouble(observed)
+        pods = f"{size} to {most} pods" if observed.spec.serving.autoscaling else f"{size} pods"
+        message = f"{stable.model_version} serves with {pods}{trial}" + (f"; {trouble}" if trouble else "")
         decision = _without_candidate(observed, "Ready", _good(observed, message))
     else:
         reason, message = _not_ready(observed, stable, problem)
@@ -188,7 +191,9 @@ def _without_candidate(
         update={"phase": phase, "candidate": None, "step": None, "weight": None}
     )
     want = wanted(observed, status, 0)
-    return Decision(status, conditions, children_of(observed, status, want), deletions_of(observed, status))
+    return Decision(
+        status, conditions, children_of(observed, status, want), deletions_of(observed, status, want)
+    )
 
 
 def _start_unless_frozen(
@@ -256,7 +261,7 @@ def _begun(
         status,
         progressing(Reason.STARTING, text),
         children_of(observed, status, want),
-        deletions_of(observed, status),
+        deletions_of(observed, status, want),
     )
 
 

@@ -55,5 +55,5 @@ def _decision(
     moved = status.model_copy(update={"phase": phase})
     want = wanted(observed, moved, 0)
     return Decision(
-        moved, shown, children_of(observed, moved, want), deletions_of(observed, moved), wake_at=wake_at
+        moved, shown, children_of(observed, moved, want), deletions_of(observed, moved, want), wake_at=wake_at
     )

@@ -108,8 +108,9 @@ class DeploymentObserved:
 
     ``evidence`` None = no candidate has had traffic. ``metrics_problem`` is why the last round of scrapes
     cannot be used; empty if it can. ``query_problems``: by metric, why its source said nothing. ``budgets``
-    are PodDisruptionBudgets by revision. ``checkpoint`` is the evidence ConfigMap as cached. ``action`` is
-    the annotation.
+    are PodDisruptionBudgets and ``autoscalers`` HorizontalPodAutoscalers of ours, by revision;
+    ``rival_autoscaler`` says which of somebody else sets the pods of which workload of ours. ``checkpoint``
+    is the evidence ConfigMap as cached. ``action`` is the annotation.
     """
 
     name: str
@@ -124,6 +125,8 @@ class DeploymentObserved:
     records: Mapping[str, RevisionRecord] = field(default_factory=dict)
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    autoscalers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rival_autoscaler: str = ""
     service: Mapping[str, Any] | None = None
     evidence: Evidence | None = None
     verdicts: tuple[MetricVerdict, ...] = ()

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     HOSTNAME_CONFLICT = "HostnameConflict"
+    AUTOSCALER_CONFLICT = "AutoscalerConflict"
     NAME_CONFLICT = "NameConflict"
     INTERNAL_ERROR = "InternalError"
     API_REFUSED = "ApiRefused"

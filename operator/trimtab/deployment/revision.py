@@ -22,7 +22,7 @@ from trimtab.model.kinds import CONTROLLER_REVISION, DEPLOYMENT
 from trimtab.model.plan import Create, Delete, controller_reference
 
 HASH_CHARACTERS = 8
-_NOT_OF_THE_PODS = frozenset({"replicas"})
+_NOT_OF_THE_PODS = frozenset({"replicas", "autoscaling"})
 
 
 def revision_of(digest: str, serving: Serving) -> str:

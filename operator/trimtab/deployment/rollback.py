@@ -18,6 +18,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.roles import rolled_back
+from trimtab.deployment.traffic.capacity import ceiling
 from trimtab.deployment.turn import turn_name
 from trimtab.model.conditions import Condition, progressing, stalled
 
@@ -57,11 +58,12 @@ def go_on(observed: DeploymentObserved, now: datetime) -> Decision:
 
 
 def needed(observed: DeploymentObserved) -> int:
-    """Pods that must be ready before traffic moves: as many as stable has ready, at most `replicas`.
+    """Pods that must be ready before traffic moves: as many as stable has ready, at most what a side may
+    have.
 
     A stable that answers with fewer than it should is left the sooner for it.
     """
-    return max(1, min(observed.spec.serving.replicas, ready(observed, observed.status.stable)))
+    return max(1, min(ceiling(observed.spec), ready(observed, observed.status.stable)))
 
 
 def is_blocked(observed: DeploymentObserved, now: datetime) -> bool:
@@ -98,7 +100,9 @@ def _waiting(observed: DeploymentObserved, status: DeploymentStatus, now: dateti
     moved = status.model_copy(update={"phase": "Stalled" if blocked else "RollingBack"})
     wake = None if blocked else _deadline(observed, status, now)
     want = wanted(observed, moved, 0)
-    return Decision(moved, shown, children_of(observed, moved, want), deletions_of(observed, moved), wake)
+    return Decision(
+        moved, shown, children_of(observed, moved, want), deletions_of(observed, moved, want), wake
+    )
 
 
 def _move(observed: DeploymentObserved, now: datetime) -> Decision:
@@ -116,7 +120,7 @@ def _move(observed: DeploymentObserved, now: datetime) -> Decision:
         status,
         progressing(Reason.ROLLING_BACK, text),
         children_of(observed, status, want),
-        deletions_of(observed, status),
+        deletions_of(observed, status, want),
     ).note(f"left-{turn_name(stable)}", Reason.ROLLED_BACK, text, now, warning=True)
 
 

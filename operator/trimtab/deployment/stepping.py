@@ -99,7 +99,7 @@ def _weight_applied(turn: Turn) -> Decision:
         if left > 0:
             return wait(turn, wake=left)
         following += 1
-    text = provider_of(turn.observed.spec).weight_text(turn.at.weight, turn.observed.spec.serving.replicas)
+    text = provider_of(turn.observed.spec).weight_text(turn.at.weight, turn.pods)
     return _begin(_noted(turn, f"weight-{turn.at.index}-{turn.name}", Reason.WEIGHT_APPLIED, text), following)
 
 
@@ -175,13 +175,13 @@ def _inconclusive(turn: Turn, text: str) -> Decision:
 
 def _promotion(turn: Turn) -> Decision:
     """All steps are done. The candidate grows to full size; then it is promoted."""
-    return _promote(turn) if _is_whole(turn) else _short_of(turn, turn.observed.spec.serving.replicas)
+    return _promote(turn) if _is_whole(turn) else _short_of(turn, turn.pods)
 
 
 def _is_whole(turn: Turn) -> bool:
     """Whether the candidate has all pods, and what else it takes to be stable."""
     observed, candidate = turn.observed, turn.candidate
-    enough = ready(observed, candidate) >= observed.spec.serving.replicas
+    enough = ready(observed, candidate) >= turn.pods
     return enough and provider_of(observed.spec).may_promote(observed, candidate)
 
 
@@ -201,5 +201,5 @@ def _promote(turn: Turn) -> Decision:
         status,
         progressing(Reason.PROMOTING, text),
         children_of(observed, status, want),
-        deletions_of(observed, status),
+        deletions_of(observed, status, want),
     ).note(f"promoted-{turn.name}", Reason.PROMOTED, text, turn.now)

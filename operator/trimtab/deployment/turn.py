@@ -8,6 +8,7 @@ from datetime import datetime
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side, StepStatus, WeightStatus
 from trimtab.deployment import abort
 from trimtab.deployment.analysis import MetricVerdict
+from trimtab.deployment.autoscaling import latched
 from trimtab.deployment.checkpoint import checkpoint_if_due
 from trimtab.deployment.children import children_of, deletions_of, ready, wanted
 from trimtab.deployment.observed import DeploymentObserved
@@ -15,6 +16,7 @@ from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.report import with_report
 from trimtab.deployment.steps import Position, observed_seconds, position
+from trimtab.deployment.traffic.capacity import capacity
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.waiting import Waiting, waiting
 from trimtab.model.clock import after
@@ -48,7 +50,12 @@ class Turn:
     @property
     def waiting(self) -> Waiting:
         """What its step waits for."""
-        return waiting(self.at, self.observed.spec, self.verdicts)
+        return waiting(self.at, self.observed.spec, self.pods, self.verdicts)
+
+    @property
+    def pods(self) -> int:
+        """How many all of the traffic takes."""
+        return capacity(self.observed.spec, self.observed.status)
 
     @property
     def name(self) -> str:
@@ -62,10 +69,13 @@ def turn_name(side: Side) -> str:
 
 def enter(turn: Turn, index: int) -> Decision:
     """The step ``index`` begins in this pass: its writes follow the status that says so."""
-    step = StepStatus(index=index, started_at=turn.now)
-    entered = replace(turn, at=position(turn.observed.spec.rollout.steps, step))
-    waits = entered.waiting
-    status = turn.observed.status.model_copy(update={"step": step, "phase": waits.phase})
+    observed, steps = turn.observed, turn.observed.spec.rollout.steps
+    pods = latched(observed, turn.candidate, turn.at.weight if observed.status.step else 0)
+    step = StepStatus(index=index, started_at=turn.now, pods=pods)
+    status = observed.status.model_copy(update={"step": step})
+    entered = replace(turn, at=position(steps, step))
+    waits = waiting(entered.at, observed.spec, capacity(observed.spec, status), turn.verdicts)
+    status = status.model_copy(update={"phase": waits.phase})
     if entered.at.step is not None and entered.at.step.experiment is not None:
         status = status.model_copy(update={"experiment": None})  # that of an earlier one
     return _decision(entered, status, waits.reason, waits.message, seconds=0.0)
@@ -133,7 +143,7 @@ def _decision(
         status=_reported(turn, moved, seconds),
         conditions=progressing(str(reason), message),
         children=(*children_of(observed, status, want), *checkpoint_if_due(observed, turn.now)),
-        deletions=deletions_of(observed, status),
+        deletions=deletions_of(observed, status, want),
         wake_at=after(turn.now, wake),
     )
 

@@ -23,9 +23,8 @@ class Waiting:
     phase: str = "Progressing"
 
 
-def waiting(at: Position, spec: DeploymentSpec, verdicts: Sequence[MetricVerdict]) -> Waiting:
-    """`verdicts`: as of this pass."""
-    replicas = spec.serving.replicas
+def waiting(at: Position, spec: DeploymentSpec, replicas: int, verdicts: Sequence[MetricVerdict]) -> Waiting:
+    """``replicas``: pods that all of the traffic takes. ``verdicts``: as of this pass."""
     if at.step is None:
         return Waiting(Reason.PROMOTING, f"all {replicas} pods, then all traffic")
     if at.step.weight is not None:

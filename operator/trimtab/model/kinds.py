@@ -46,6 +46,7 @@ MODEL_VERSION = Kind(GROUP, VERSION, "ModelVersion", "modelversions")
 DEPLOYMENT = Kind(GROUP, VERSION, "Deployment", "deployments")
 DRIFT_MONITOR = Kind(GROUP, VERSION, "DriftMonitor", "driftmonitors")
 
+AUTOSCALER = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")
 CONTROLLER_REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")

@@ -19,7 +19,14 @@ from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
 from trimtab.runtime.observe_routing import RoutingObserver
-from trimtab.runtime.observe_workloads import budgets_of, records_of, service_of, workloads_of
+from trimtab.runtime.observe_workloads import (
+    autoscalers_of,
+    budgets_of,
+    records_of,
+    rival_of,
+    service_of,
+    workloads_of,
+)
 from trimtab.runtime.resource import parse
 
 Object = dict[str, Any]
@@ -58,6 +65,8 @@ class DeploymentReconciler:
             records=records_of(self._cache, uid),
             workloads=workloads_of(self._cache, uid),
             budgets=budgets_of(self._cache, uid),
+            autoscalers=autoscalers_of(self._cache, uid),
+            rival_autoscaler=rival_of(self._cache, uid),
             service=service_of(self._cache, uid),
             checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
             routing=self._routing.of(obj, deployment),

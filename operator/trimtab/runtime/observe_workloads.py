@@ -12,6 +12,7 @@ from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import parse_record
 from trimtab.model.clock import parse_time
 from trimtab.model.kinds import (
+    AUTOSCALER,
     CONTROLLER_REVISION,
     ENDPOINT_SLICE,
     POD,
@@ -34,9 +35,27 @@ def records_of(cache: Cache, uid: str) -> dict[str, RevisionRecord]:
 
 def budgets_of(cache: Cache, uid: str) -> dict[str, Object]:
     """The PodDisruptionBudgets that have the names of a Deployment's workloads, by revision."""
-    workloads = [workload["metadata"] for workload in cache.owned_by(uid, WORKLOAD)]
-    found = (cache.get(POD_DISRUPTION_BUDGET, meta["namespace"], meta["name"]) for meta in workloads)
-    return {body["metadata"]["labels"][LABEL_REVISION]: body for body in found if body is not None}
+    workloads = cache.owned_by(uid, WORKLOAD)
+    found = ((w, cache.get(POD_DISRUPTION_BUDGET, *_place(w))) for w in workloads)
+    return {_revision(w): body for w, body in found if body is not None}
+
+
+def autoscalers_of(cache: Cache, uid: str) -> dict[str, Object]:
+    """The HorizontalPodAutoscalers that have the names of a Deployment's workloads, by revision."""
+    workloads = cache.owned_by(uid, WORKLOAD)
+    found = ((w, cache.get(AUTOSCALER, *_place(w))) for w in workloads)
+    return {_revision(w): body for w, body in found if body is not None}
+
+
+def rival_of(cache: Cache, uid: str) -> str:
+    """The first HorizontalPodAutoscaler of somebody else that sets the pods of a workload, in words."""
+    for workload in cache.owned_by(uid, WORKLOAD):
+        namespace, name = _place(workload)
+        for other in cache.of_target(AUTOSCALER, namespace, name):
+            kind = other["spec"]["scaleTargetRef"].get("kind")
+            if kind == WORKLOAD.name and other["metadata"]["name"] != name:
+                return f"{other['metadata']['name']} sets the number of pods of {name}"
+    return ""
 
 
 def service_of(cache: Cache, uid: str) -> Object | None:
@@ -58,11 +77,19 @@ def workloads_of(cache: Cache, uid: str) -> dict[str, WorkloadObserved]:
     services = services_of(cache, uid)
     workloads = {}
     for body in cache.owned_by(uid, WORKLOAD):
-        revision = body["metadata"]["labels"][LABEL_REVISION]
+        revision = _revision(body)
         routable = _ready_endpoints(cache, services.get(revision))
         pods = _pods_of(cache, body["metadata"]["uid"])
         workloads[revision] = _workload(body, [_pod(pod, serving, routable) for pod in pods])
     return workloads
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
+
+
+def _revision(workload: Object) -> str:
+    return str(workload["metadata"]["labels"][LABEL_REVISION])
 
 
 def _ready_endpoints(cache: Cache, service: Object | None) -> frozenset[str]:
@@ -91,7 +118,7 @@ def _workload(body: Object, pods: list[PodObserved]) -> WorkloadObserved:
     spec, status, meta = body["spec"], body.get("status", {}), body["metadata"]
     replicas = spec.get("replicas", 1)
     return WorkloadObserved(
-        revision=meta["labels"][LABEL_REVISION],
+        revision=_revision(body),
         body=body,
         replicas=replicas,
         ready_replicas=status.get("readyReplicas", 0),

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from trimtab.model.kinds import (
+    AUTOSCALER,
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
@@ -153,6 +154,17 @@ IN_WATCHED_NAMESPACES = (
             "watch": _CACHE,
             "patch": "server-side apply of a revision's budget",
             "create": "server-side apply of one that is absent",
+        },
+    ),
+    Grant(
+        AUTOSCALER,
+        {
+            "get": "absence is proved live before the first apply",
+            "list": f"{_CACHE}; those of others that set the pods of ours are said",
+            "watch": _CACHE,
+            "patch": "server-side apply of a side's autoscaler, with serving.autoscaling",
+            "create": "server-side apply of one that is absent",
+            "delete": "that of a side without traffic, before its pods go",
         },
     ),
     Grant(

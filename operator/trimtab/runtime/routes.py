@@ -9,6 +9,7 @@ from typing import Any
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.model.kinds import (
+    AUTOSCALER,
     CONTROLLER_REVISION,
     DEPLOYMENT,
     DRIFT_MONITOR,
@@ -114,6 +115,13 @@ def _child(obj: Object, _: Cache) -> Iterable[ObjectKey]:
             yield ObjectKey(kind.id, meta["namespace"], labels[label])
 
 
+def _autoscaler(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
+    """The parent that the labels name, or that of the workload whose pods it sets."""
+    target = obj.get("spec", {}).get("scaleTargetRef", {}).get("name", "")
+    workload = cache.get(WORKLOAD, obj["metadata"]["namespace"], target)
+    yield from {*_child(obj, cache), *(_child(workload, cache) if workload else ())}
+
+
 WATCHED = (
     Watched(MODEL_VERSION, "", _model_version),
     Watched(JOB, OURS, _child),
@@ -124,6 +132,7 @@ WATCHED = (
     Watched(ENDPOINT_SLICE, OURS, _child),
     Watched(POD, OURS, _child),
     Watched(POD_DISRUPTION_BUDGET, OURS, _child),
+    Watched(AUTOSCALER, "", _autoscaler),
     Watched(EXPERIMENT, "", _experiment),
     Watched(DEPLOYMENT, "", _deployment),
     Watched(DRIFT_MONITOR, "", _drift_monitor),

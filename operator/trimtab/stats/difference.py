@@ -22,9 +22,9 @@ def difference(first: Occurrences, second: Occurrences, *, level: float = 0.95) 
 
     Square-and-add of two Wilson intervals: method 10 of Newcombe, Interval estimation for the difference
     between independent proportions, Statistics in Medicine 17 (1998), 873-890. It never leaves [-1, 1] and
-    keeps its level for shares near 0 and 1, if `enough` is true: with fewer events one side of a 95 % interval
-    errs in up to 9.5 % of comparisons of two equal shares, not in 2.5 %. One look only: peeking widens the
-    error.
+    keeps its level for shares near 0 and 1, if `enough` is true: with fewer events one side of a 95 %
+    interval errs in up to 9.5 % of comparisons of two equal shares, not in 2.5 %. One look only: peeking
+    widens the error.
 
     Raises ValueError if a side has no rows, or unless 0 < level < 1.
     """

@@ -18,8 +18,8 @@ from trimtab.deployment.observed import DeploymentObserved, VersionObserved, Wor
 from trimtab.deployment.traffic.gateway_pods import pods_for
 from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, named_by, weights_of
 from trimtab.model import names
-from trimtab.model.kinds import HTTP_ROUTE, SERVICE
-from trimtab.model.plan import Apply, Delete, Scale
+from trimtab.model.kinds import AUTOSCALER, HTTP_ROUTE, SERVICE
+from trimtab.model.plan import Apply, Delete, Scale, controller_uid
 
 TRAFFIC: dict[str, Any] = {
     "provider": "GatewayAPI",
@@ -35,6 +35,7 @@ class GatewayWorld(World):
         super().__init__(spec, versions)
         self.http_route: dict[str, Any] | None = None
         self.services: dict[str, dict[str, Any]] = {}
+        self.autoscalers: dict[str, dict[str, Any]] = {}
         self.behind: set[str] = set()
         self.data_plane: dict[str, int] = {}
         self.refuses = ""
@@ -53,7 +54,7 @@ class GatewayWorld(World):
             if since is None
             else max(0.0, STEADY_SECONDS - (self.now - since).total_seconds()),
         )
-        return replace(super().observe(), routing=routing)
+        return replace(super().observe(), routing=routing, autoscalers=dict(self.autoscalers))
 
     def _observe(self, workload: Workload) -> WorkloadObserved:
         seen = super()._observe(workload)
@@ -72,6 +73,11 @@ class GatewayWorld(World):
                 self._apply_route(write)
             case Apply(kind=kind, body=body) if kind is SERVICE and body["metadata"]["name"] != "churn":
                 self._apply_revision_service(write)
+            case Apply(kind=kind) if kind is AUTOSCALER:
+                revision = write.body["metadata"]["labels"][names.LABEL_REVISION]
+                self.autoscalers[revision] = self._stored(write, self.autoscalers.get(revision))
+            case Delete(kind=kind, name=name) if kind is AUTOSCALER:
+                del self.autoscalers[name.removeprefix("churn-")]
             case Delete(kind=kind) if kind is SERVICE:
                 self._delete_service(write)
             case Delete(kind=kind) if kind is HTTP_ROUTE:
@@ -98,6 +104,10 @@ class GatewayWorld(World):
         there = sum(pod.name in self.behind for pod in self.workloads[revision].pods)
         assert there > 0, f"weight {weight} for {revision}, which has no ready endpoint"
         assert revision in self.services, "the route names a Service that is not there"
+        pods = (self.status.get("step") or {}).get("pods")
+        if pods and self.spec.serving.autoscaling and revision in self.autoscalers and weight < 100:
+            fewest = self.autoscalers[revision]["spec"]["minReplicas"]
+            assert fewest >= pods_for(pods, weight), "a weight rises before the fewest pods for it"
 
     def _apply_revision_service(self, apply: Apply) -> None:
         revision = apply.body["spec"]["selector"][names.LABEL_REVISION]
@@ -117,6 +127,8 @@ class GatewayWorld(World):
 
     def _scale(self, scale: Scale) -> None:
         workload = self._guarded(scale.known)
+        if workload.revision in self.autoscalers:
+            assert scale.replicas > workload.replicas, "pods are taken away from an autoscaler"
         weight = self.data_plane.get(workload.revision, 0)
         answers = any(pod.name in self.behind for pod in workload.pods)
         if weight and answers and not (self.edited or self.pods_fail):
@@ -133,6 +145,17 @@ class GatewayWorld(World):
     def control(self, *, ready: bool) -> None:
         super().control(ready=ready)
         self.behind &= {pod.name for w in self.workloads.values() for pod in w.pods}
+        owners = {w.body["metadata"]["uid"] for w in self.workloads.values()}
+        self.autoscalers = {r: a for r, a in self.autoscalers.items() if controller_uid(a) in owners}
+
+    def load(self, pods: int) -> None:
+        """The autoscalers of all sides want so many pods, and set what they may."""
+        for revision, autoscaler in self.autoscalers.items():
+            workload, spec = self.workloads.get(revision), autoscaler["spec"]
+            wanted = max(spec["minReplicas"], min(pods, spec["maxReplicas"]))
+            if workload is not None and workload.replicas not in (0, wanted):
+                workload.replicas, workload.generation = wanted, workload.generation + 1
+                self._touch(workload)
 
     def route(self) -> None:
         """Endpoints follow; the data plane takes the route, or says why it does not."""

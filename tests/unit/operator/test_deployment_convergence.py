@@ -14,6 +14,7 @@ from tests.unit.operator.effort import examples
 from tests.unit.operator.schema_limits import assert_storable
 
 from trimtab.deployment.analysis import MetricVerdict, Verdict
+from trimtab.deployment.traffic.capacity import ceiling
 
 STEPS: list[dict[str, Any]] = [
     {"weight": 20},
@@ -152,7 +153,7 @@ class DeploymentMachine(RuleBasedStateMachine):
         status = world.status
         stable = status["stable"]["revision"]
         assert world.selected(world.service) == {stable}
-        assert len(world.endpoints) == world.spec.serving.replicas
+        assert world.spec.serving.replicas <= len(world.endpoints) <= ceiling(world.spec)
         assert list(world.workloads) == [stable], "what has no role is gone"
         assert list(world.budgets) == [stable]
         known = [status[key]["revision"] for key in ("stable", "lastGood") if key in status]

@@ -86,7 +86,13 @@ BETTER, SAME, WORSE = Labels(1000, 600), Labels(1000, 505), Labels(1000, 400)
         (WORSE, {"onBetter": "Promote", "labelRate": {"better": "Lower"}}, "Better", True, "fewer is better"),
         (BETTER, {"labelRate": {"better": "Lower"}}, "Worse", False, "more is worse"),
         (Labels(), {"onBetter": "Promote"}, "NoData", False, "no label came back"),
-        (Labels(9, 9), {"onBetter": "Promote"}, "NoData", False, "4.5 ones to be expected: too few to believe"),
+        (
+            Labels(9, 9),
+            {"onBetter": "Promote"},
+            "NoData",
+            False,
+            "4.5 ones to be expected: too few to believe",
+        ),
     ],
 )
 def test_what_the_result_is_and_who_decides(

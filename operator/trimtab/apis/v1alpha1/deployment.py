@@ -45,8 +45,20 @@ class ModelReference(SpecModel):
     served."""
 
 
+class Autoscaling(SpecModel):
+    """Pods that follow the load, by a HorizontalPodAutoscaler for each side that has traffic. The cluster
+    needs metrics-server, or another source of `metrics.k8s.io`."""
+
+    max_replicas: Annotated[int, Field(ge=1, le=1000)]
+    """The most pods of a revision; `serving.replicas` are the fewest. While a candidate has a weight there
+    are pods of two revisions."""
+    cpu_utilization: Annotated[int, Field(ge=1, le=100)] = 70
+    """What the pods' mean use of CPU is held at, in percent of `resources.requests.cpu`."""
+
+
 class Serving(SpecModel):
-    """The pods that serve. Any change but of `replicas` is a new revision, rolled out like a new version."""
+    """The pods that serve. Any change but of `replicas` and `autoscaling` is a new revision, rolled out like
+    a new version."""
 
     rules: ClassVar = (
         Rule(
@@ -58,6 +70,15 @@ class Serving(SpecModel):
             "runtime trimtab serves in the image that trained the version: remove serving.image, or set "
             "another serving.runtime",
         ),
+        Rule(
+            "!has(self.autoscaling) || self.autoscaling.maxReplicas >= self.?replicas.orValue(1)",
+            "autoscaling.maxReplicas must be at least serving.replicas, the fewest pods: raise it, or lower "
+            "replicas",
+        ),
+        Rule(
+            "!has(self.autoscaling) || self.?resources.?requests.?cpu.hasValue()",
+            "autoscaling goes by a share of resources.requests.cpu: set it",
+        ),
     )
     runtime: Literal["trimtab", "mlserver", "triton", "kserve"] = "trimtab"
     """Which server. trimtab: our own, for every format. mlserver: MLServer, for sklearn. triton: NVIDIA
@@ -67,7 +88,8 @@ class Serving(SpecModel):
     """The image of a runtime other than trimtab. Pin it by digest (`...@sha256:...`), and build it with the
     library versions that the model was trained with."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many pods serve."""
+    """How many pods serve; with `autoscaling`, how many at least."""
+    autoscaling: Autoscaling | None = None
     resources: Resources = Field(default_factory=Resources)
     """CPU, memory and other resources of the server."""
     env: Annotated[tuple[EnvVar, ...], Field(max_length=50), list_map("name")] = ()
@@ -83,7 +105,16 @@ class Serving(SpecModel):
 class DeploymentSpec(SpecModel):
     """What to serve, and how."""
 
-    rules: ClassVar = (*WEIGHT_RULES, *RUNTIME_RULES)
+    rules: ClassVar = (
+        *WEIGHT_RULES,
+        *RUNTIME_RULES,
+        Rule(
+            "!self.?serving.?autoscaling.hasValue() || "
+            "self.?traffic.?provider.orValue('ReplicaRatio') == 'GatewayAPI'",
+            "autoscaling needs traffic.provider: GatewayAPI, because with ReplicaRatio the number of pods is "
+            "the weight: set it, or remove autoscaling",
+        ),
+    )
     model: ModelReference
     serving: Serving = Field(default_factory=Serving)
     traffic: Traffic = Field(default_factory=Traffic)
@@ -98,6 +129,13 @@ class Deployment(Resource):
         Rule(
             "self.spec.model.name == oldSelf.spec.model.name",
             "model.name cannot change: create a new Deployment",
+        ),
+        Rule(
+            "!oldSelf.spec.?serving.?autoscaling.hasValue() || "
+            "self.spec.?serving.?autoscaling.hasValue() || "
+            "self.spec.?serving.?replicas.orValue(1) >= oldSelf.?status.?replicas.orValue(0)",
+            "without autoscaling serving.replicas pods serve at once, and that is fewer than serve now: set "
+            "replicas to at least status.replicas in the same change, and lower it later",
         ),
     )
     kind: Literal["Deployment"] = "Deployment"

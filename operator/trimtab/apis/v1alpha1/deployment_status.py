@@ -48,6 +48,9 @@ class StepStatus(StatusModel):
     """When the step began."""
     observed_seconds: Annotated[int, Field(ge=0)] = 0
     """Time in the step during which operator and metrics were there, as of the last write."""
+    pods: Annotated[int, Field(ge=1)] | None = None
+    """With autoscaling: how many pods all of the traffic took when the step began. A side has at least its
+    weight's share of them, and stable has all of them, so that an abort finds its capacity there."""
     held: bool = False
     """An analysis without a verdict, or a candidate beside a stable that is down, waits for a person."""
 

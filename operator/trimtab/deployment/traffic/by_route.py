@@ -19,6 +19,7 @@ from trimtab.deployment.pod_counters import Unit
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.traffic.build_route import revision_service, route
 from trimtab.deployment.traffic.by_pods import Traffic, first_traffic, traffic_back
+from trimtab.deployment.traffic.capacity import capacity
 from trimtab.deployment.traffic.gateway_pods import pods, pods_for
 from trimtab.deployment.traffic.provider import Problem, Provider, Wanted
 from trimtab.deployment.traffic.routing import gateway_namespace, named_by, unconfirmed, weights_of
@@ -53,7 +54,7 @@ class GatewayAPI(Provider):
         candidate: Side,
         weight: int,
     ) -> Wanted:
-        replicas = observed.spec.serving.replicas
+        replicas = capacity(observed.spec, status)
         target = pods(replicas, weight)
         shares = _shares(stable, candidate, weight)
         need = {candidate.revision: target.candidate, stable.revision: pods_for(replicas, 100 - weight)}
@@ -79,7 +80,7 @@ class GatewayAPI(Provider):
             drained = observed.routing.steady or not any(pod.ready for pod in workload.pods)
             named = workload.revision in named_by(observed.routing.route, observed.name)
             return not named and drained and workload.serving_pods == 0
-        enough = pods_for(observed.spec.serving.replicas, weight) <= size
+        enough = pods_for(capacity(observed.spec, observed.status), weight) <= size
         return enough and (observed.routing.route is None or _confirmed(observed))
 
     def is_applied(self, observed: DeploymentObserved, want: Wanted, weight: int) -> bool:

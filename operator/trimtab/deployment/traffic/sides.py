@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
+from trimtab.deployment.traffic.capacity import within
 
 
 def ready(observed: DeploymentObserved, side: Side | None) -> int:
@@ -30,16 +31,19 @@ def routable(observed: DeploymentObserved, side: Side | None) -> int:
     return workload.routable_pods if workload else 0
 
 
+def answering(observed: DeploymentObserved, status: DeploymentStatus) -> int:
+    """Pods that another side must have to take over from stable as it is now."""
+    return within(observed.spec, ready(observed, status.stable))
+
+
 def beside(observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Side | None, int]:
     """The side that has pods but no traffic, and how many: what a rollback is about to go back to, or might
     go back to for a while after a promotion."""
-    replicas, probation = observed.spec.serving.replicas, observed.spec.rollout.probation
-    if status.rollback is not None:
-        return status.last_good, replicas
-    if status.scale_down_at is not None:
-        return status.last_good, replicas
+    probation = observed.spec.rollout.probation
+    if status.rollback is not None or status.scale_down_at is not None:
+        return status.last_good, answering(observed, status)
     if status.probation is not None and probation is not None:
-        return status.last_good, min(probation.keep_warm, replicas)
+        return status.last_good, min(probation.keep_warm, observed.spec.serving.replicas)
     return None, 0
 
 
