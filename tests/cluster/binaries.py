@@ -76,6 +76,12 @@ TRAEFIK = ProgramSet(
     {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
     usual_seconds=600,
 )
+METRICS_SERVER = ProgramSet(
+    "metrics-server",
+    "sigs.k8s.io/metrics-server",
+    {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+    usual_seconds=300,
+)
 ARGO_ROLLOUTS = ProgramSet(
     "argo-rollouts",
     "github.com/argoproj/argo-rollouts",
@@ -83,8 +89,10 @@ ARGO_ROLLOUTS = ProgramSet(
     usual_seconds=330,
 )
 
-SETS = {s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK, ARGO_ROLLOUTS)}
-NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, KWOK, HELM, COREDNS, TRAEFIK)
+SETS = {
+    s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK, METRICS_SERVER, ARGO_ROLLOUTS)
+}
+NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, KWOK, HELM, COREDNS, TRAEFIK, METRICS_SERVER)
 """In order of need: the API server tests wait for the first two only. Peers are built by the benchmarks."""
 
 

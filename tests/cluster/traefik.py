@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.cluster import binaries, gateway_api, oci_archive
 from tests.cluster.kubectl import Kubectl
+from tests.cluster.objects import made, pods_of, service_of
 from tests.cluster.progress import step
 from tests.cluster.provider import Cluster
 
@@ -30,10 +31,10 @@ def install(cluster: Cluster) -> str:
     with step("Traefik in the cluster", usual_seconds=10):
         gateway_api.install(kubectl)
         image = cluster.load_image(_archive())
-        kubectl.apply(_object("v1", "Namespace", NAMESPACE))
+        kubectl.apply(made("v1", "Namespace", NAMESPACE))
         kubectl.apply(_gateway_class(), _binding())
-        account = _object("v1", "ServiceAccount", NAME)
-        kubectl.apply(account, _pods(image.name), _service(), namespace=NAMESPACE)
+        account = made("v1", "ServiceAccount", NAME)
+        kubectl.apply(account, pods_of(NAME, image.name, PORT), service_of(NAME, PORT), namespace=NAMESPACE)
         where = f"--namespace={NAMESPACE}"
         kubectl("rollout", "status", f"deployment/{NAME}", where, "--timeout=120s")
         address = kubectl.get("service", NAME, where)["spec"]["clusterIP"]
@@ -50,7 +51,7 @@ def gateway(name: str) -> dict[str, Any]:
     """A Gateway that Traefik takes, for routes of its namespace."""
     listener = {"name": "web", "port": PORT, "protocol": "HTTP"}
     spec = {"gatewayClassName": GATEWAY_CLASS, "listeners": [listener]}
-    return _object("gateway.networking.k8s.io/v1", "Gateway", name, spec=spec)
+    return made("gateway.networking.k8s.io/v1", "Gateway", name, spec=spec)
 
 
 def _archive() -> Path:
@@ -61,36 +62,10 @@ def _archive() -> Path:
 
 def _gateway_class() -> dict[str, Any]:
     spec = {"controllerName": "traefik.io/gateway-controller"}
-    return _object("gateway.networking.k8s.io/v1", "GatewayClass", GATEWAY_CLASS, spec=spec)
+    return made("gateway.networking.k8s.io/v1", "GatewayClass", GATEWAY_CLASS, spec=spec)
 
 
 def _binding() -> dict[str, Any]:
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
     account = {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
-    return _object(
-        "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", NAME, roleRef=role, subjects=[account]
-    )
-
-
-def _pods(image: str) -> dict[str, Any]:
-    labels = {"app": NAME}
-    container = {
-        "name": NAME,
-        "image": image,
-        "imagePullPolicy": "Never",
-        "ports": [{"containerPort": PORT}],
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
-    }
-    pod = {"serviceAccountName": NAME, "containers": [container]}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    return _object("apps/v1", "Deployment", NAME, spec=spec)
-
-
-def _service() -> dict[str, Any]:
-    return _object("v1", "Service", NAME, spec={"selector": {"app": NAME}, "ports": [{"port": PORT}]})
-
-
-def _object(api_version: str, kind: str, name: str, **rest: Any) -> dict[str, Any]:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest}
+    return made("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", NAME, roleRef=role, subjects=[account])

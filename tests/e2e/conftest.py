@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests import installation
-from tests.cluster import images, provider
+from tests.cluster import images, provider, traefik
 from tests.cluster import registry as cluster_registry
 from tests.cluster.images import BuiltImage
 from tests.cluster.kubectl import Kubectl
@@ -75,6 +75,18 @@ def world(cluster: Cluster, registry: Registry) -> World:
     made.forget()
     made.publish("winter", made.winter)
     return made
+
+
+@pytest.fixture(scope="session")
+def gateway(world: World, cluster: Cluster) -> Iterator[str]:
+    """URL of the Gateway `edge` beside the tests' objects; the operator has started since its kinds are."""
+    url = traefik.install(cluster)
+    world.apply(traefik.gateway("edge"))
+    where = f"--namespace={installation.NAMESPACE}"
+    for verb in (["restart"], ["status", "--timeout=120s"]):
+        world.kubectl("rollout", verb[0], f"deployment/{installation.RELEASE}", where, *verb[1:])
+    yield url
+    traefik.remove(cluster.kubectl)
 
 
 @pytest.fixture(scope="session")

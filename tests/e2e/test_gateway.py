@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from tests import installation, objects
-from tests.cluster import traefik
+from tests import objects
 from tests.cluster.processes import wait_until
-from tests.cluster.provider import Cluster
 from tests.e2e.serving import Served, candidate, quarantined
 from tests.e2e.traffic import BOTH, traffic
 from tests.e2e.world import World
@@ -36,18 +34,6 @@ STEPS: Sequence[Mapping[str, Any]] = (
     {"pause": {"for": "3s"}},
 )
 SEEN = re.compile(r'^trimtab_requests_total\{traffic="live",code="..."\} (\d+)$', re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def gateway(world: World, cluster: Cluster) -> Iterator[str]:
-    """URL of a Gateway in the namespace; the operator has started since its kinds are there."""
-    url = traefik.install(cluster)
-    world.apply(traefik.gateway("edge"))
-    where = f"--namespace={installation.NAMESPACE}"
-    for verb in (["restart"], ["status", "--timeout=120s"]):
-        world.kubectl("rollout", verb[0], f"deployment/{installation.RELEASE}", where, *verb[1:])
-    yield url
-    traefik.remove(cluster.kubectl)
 
 
 @pytest.fixture(scope="module")
