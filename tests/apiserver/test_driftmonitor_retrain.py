@@ -23,7 +23,7 @@ from tests.harness.api import (
 from tests.harness.lab import SPLITS, Lab
 from tests.harness.monitors import NAME, Monitors
 from tests.harness.plays import Fail, Run, Succeed
-from tests.harness.population import SUMMER, SUMMER_MISJUDGED, WARM, World
+from tests.harness.population import SUMMER, SUMMER_MISJUDGED, WARM, Population, World
 from typer.testing import CliRunner
 
 from trimtab.cli.app import app
@@ -89,6 +89,34 @@ def test_a_worse_model_is_trained_again_served_and_healthy(monitors: Monitors) -
     assert "endedAt" in after["status"]["decision"]
     assert "persistence" not in after["status"]
     assert len(monitors.retrains()) == 1
+
+
+def test_a_version_that_is_worse_from_the_start_is_left_for_the_one_before(monitors: Monitors) -> None:
+    serving, lab = monitors.lab.player.serving, monitors.lab
+    monitors.served()
+    monitors.watch()
+    monitors.until(lambda m: m["status"].get("reference", {}).get("performed"))
+    serving.clients = Population(World(right=False))
+    monitors.publish_data("more")
+    monitors.train("flights-second")
+    deployments.Deployments(lab).ready("flights-v2")
+    serving.clients = monitors.population  # of pods that are made from now on
+    monitor = monitors.decided("Rollback", "Executed")
+    decision = monitor["status"]["decision"]
+    assert decision["target"]["to"] == "flights-v1"
+    assert "endedAt" in decision
+    back = deployments.Deployments(lab).until(
+        lambda d: phase(d) == "Ready" and d["status"]["stable"]["modelVersion"] == "flights-v1"
+    )
+    assert condition(back, "Ready")["reason"] == "CandidateRejected"
+    assert [entry["reason"] for entry in back["status"]["quarantine"]] == ["RolledBackByMonitor"]
+    carried_out = back["status"]["lastDecision"]
+    assert (carried_out["monitor"], carried_out["id"]) == (NAME, decision["id"])
+    assert back["status"]["quarantine"][0]["revision"] == decision["target"]["revision"]
+    after = monitors.phase("Healthy")
+    assert after["status"]["reference"]["modelVersion"] == "flights-v1"
+    assert monitors.retrains() == []
+    assert serving.unanswered == 0
 
 
 def test_unchanged_data_trains_nothing(monitors: Monitors) -> None:

@@ -7,7 +7,16 @@ from datetime import datetime
 from enum import Enum, auto
 
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine, Side
-from trimtab.deployment import abort, autoscaling, probation, requests, rollback, rollout, scale_down
+from trimtab.deployment import (
+    abort,
+    autoscaling,
+    monitors,
+    probation,
+    requests,
+    rollback,
+    rollout,
+    scale_down,
+)
 from trimtab.deployment.children import children_of, deletions_of, ready, serving, wanted
 from trimtab.deployment.first import follow_first
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved
@@ -54,6 +63,9 @@ def _decide(observed: DeploymentObserved, now: datetime) -> Decision:
     failed = probation.failure(observed)
     if failed:
         return rollback.begin(observed, Reason.PROBATION_FAILED, failed, now)
+    asked = monitors.asked(observed)
+    if asked is not None:
+        return monitors.go_back(observed, asked, now)
     decision = probation.follow(observed, _by_target(observed, now), now)
     return scale_down.follow(observed, decision, now)
 

@@ -103,6 +103,17 @@ class WorkloadObserved:
 
 
 @dataclass(frozen=True)
+class AskedToGoBack:
+    """A DriftMonitor's approved decision to leave a revision."""
+
+    monitor: str
+    monitor_uid: str
+    id: str
+    revision: str
+    message: str
+
+
+@dataclass(frozen=True)
 class DeploymentObserved:
     """One Deployment and its world. ``versions`` are all ModelVersions of the model, by number.
 
@@ -110,7 +121,8 @@ class DeploymentObserved:
     cannot be used; empty if it can. ``query_problems``: by metric, why its source said nothing. ``budgets``
     are PodDisruptionBudgets and ``autoscalers`` HorizontalPodAutoscalers of ours, by revision;
     ``rival_autoscaler`` says which of somebody else sets the pods of which workload of ours. ``checkpoint``
-    is the evidence ConfigMap as cached. ``action`` is the annotation.
+    is the evidence ConfigMap as cached. ``action`` is the annotation,
+    ``asked`` what DriftMonitors ask for.
     """
 
     name: str
@@ -134,6 +146,7 @@ class DeploymentObserved:
     query_problems: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Mapping[str, Any] | None = None
     action: str = ""
+    asked: tuple[AskedToGoBack, ...] = ()
     routing: Routing = field(default_factory=Routing)
 
     @property

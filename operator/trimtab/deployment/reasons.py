@@ -60,6 +60,7 @@ class Reason(StrEnum):
     INCONCLUSIVE = "Inconclusive"
     ABORTED_BY_PERSON = "AbortedByPerson"
     ROLLED_BACK_BY_PERSON = "RolledBackByPerson"
+    ROLLED_BACK_BY_MONITOR = "RolledBackByMonitor"
     PROBATION_FAILED = "ProbationFailed"
     # history only
     CANDIDATE_STARTED = "CandidateStarted"

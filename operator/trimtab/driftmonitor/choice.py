@@ -6,6 +6,8 @@
 | inputs, scores or data quality           | Alert                                         |
 | realised performance, with or without    | Retrain (mode Observe: Alert)                 |
 | any of the others                        |                                               |
+| the same, from the first window of a     | Rollback (mode Observe: Alert)                |
+| version on, after one that performed     |                                               |
 
 A decision stays the same one, under one id, until what it is about is over. A retraining that may not start
 now is looked at again with every window.
@@ -22,6 +24,7 @@ from trimtab.apis.v1alpha1.driftmonitor_status import (
     DecisionTarget,
     DriftMonitorStatus,
 )
+from trimtab.driftmonitor import going_back
 from trimtab.driftmonitor.judgement import Judgement, raised_of, summary
 from trimtab.driftmonitor.ledger import Entry, Ledger
 from trimtab.driftmonitor.limits import Asked, budget_of, objection
@@ -31,15 +34,15 @@ from trimtab.driftmonitor.reasons import Reason
 from trimtab.driftmonitor.signals import Signal
 from trimtab.model.clock import stamp
 
-ALERT, RETRAIN = "Alert", "Retrain"
+ALERT, RETRAIN, ROLLBACK = "Alert", "Retrain", going_back.ROLLBACK
 MESSAGE_LIMIT = 1024
 
 
-def action_of(raised: Iterable[str], mode: str) -> str | None:
+def action_of(observed: DriftMonitorObserved, raised: Iterable[str]) -> str | None:
     """The row of the decision table."""
     signals = set(raised)
-    if Signal.REALISED_PERFORMANCE in signals and mode != "Observe":
-        return RETRAIN
+    if Signal.REALISED_PERFORMANCE in signals and observed.spec.mode != "Observe":
+        return ROLLBACK if going_back.is_due(observed) else RETRAIN
     return ALERT if signals else None
 
 
@@ -52,21 +55,29 @@ def open_decision(status: DriftMonitorStatus) -> DecisionStatus | None:
 def needs_world(observed: DriftMonitorObserved) -> bool:
     """Whether this pass may come to start a retraining, and so must read live what that depends on."""
     decision = open_decision(observed.status)
-    if decision is not None and decision.state == "Approved":
+    if decision is not None and (decision.action, decision.state) == (RETRAIN, "Approved"):
         return True
     judgement = observed.judgement
-    return judgement is not None and action_of(judgement.raised, observed.spec.mode) == RETRAIN
+    return judgement is not None and action_of(observed, judgement.raised) == RETRAIN
 
 
 def end(outcome: Outcome, now: datetime) -> Outcome:
     """What the open decision is about is over: nobody can approve it any more."""
     decision = open_decision(outcome.status)
-    return outcome if decision is None else _with(outcome, decision.model_copy(update={"ended_at": now}))
+    if decision is None:
+        return outcome
+    if not going_back.carried_out(outcome.status, decision):
+        return _with(outcome, decision.model_copy(update={"ended_at": now}))
+    done = decision.model_copy(update={"ended_at": now, "state": "Executed"})
+    text = f"{decision.id}: {decision.evidence.model_version} was left"
+    return _with(outcome, done).note(f"{decision.id}-back", Reason.ROLLED_BACK, text, now)
 
 
 def choose(observed: DriftMonitorObserved, judgement: Judgement, outcome: Outcome, now: datetime) -> Outcome:
     """The outcome of a judged window with the decision that follows."""
-    match action_of(judgement.raised, observed.spec.mode):
+    match action_of(observed, judgement.raised):
+        case "Rollback":
+            return _rollback(observed, judgement, outcome, now)
         case "Retrain":
             return _retrain(observed, judgement, outcome, now)
         case "Alert":
@@ -87,6 +98,18 @@ def _alert(observed: DriftMonitorObserved, judgement: Judgement, outcome: Outcom
     decision = _new(observed, judgement, ALERT, "Executed", now)
     text = f"{decision.id}: {decision.evidence.message}"
     return _with(outcome, decision).note(f"{decision.id}-alert", Reason.ALERT, text, now, warning=True)
+
+
+def _rollback(
+    observed: DriftMonitorObserved, judgement: Judgement, outcome: Outcome, now: datetime
+) -> Outcome:
+    """One decision, which waits for a person or for the Deployment."""
+    current = open_decision(outcome.status)
+    known = current if current is not None and current.action == ROLLBACK else None
+    decision = going_back.asked(observed, known or _new(observed, judgement, ROLLBACK, "Suggested", now))
+    if known is not None and known.state in ("Approved", decision.state):
+        return outcome
+    return going_back.noted(_with(outcome, decision), decision, now)
 
 
 def _retrain(
@@ -161,6 +184,8 @@ def executed(
 def approved(outcome: Outcome, decision: DecisionStatus, by: str, token: str, now: datetime) -> Outcome:
     """A person said yes."""
     moved = decision.model_copy(update={"state": "Approved"})
+    if moved.action == ROLLBACK:
+        return going_back.noted(_with(outcome, moved), moved, now)
     text = f"{decision.id}: {by}"
     return _with(outcome, moved).note(f"{token}-approved"[:64], Reason.RETRAIN_APPROVED, text, now)
 

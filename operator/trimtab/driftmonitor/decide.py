@@ -15,7 +15,7 @@ from trimtab.apis.v1alpha1.driftmonitor_status import (
     ReferenceStatus,
     SignalStatus,
 )
-from trimtab.driftmonitor import build, choice
+from trimtab.driftmonitor import build, choice, going_back
 from trimtab.driftmonitor.checkpoint import checkpoint_if_due
 from trimtab.driftmonitor.judgement import Judgement, is_broken, raised_of, summary
 from trimtab.driftmonitor.ledger import Entry, Ledger
@@ -66,7 +66,16 @@ def _watch(observed: DriftMonitorObserved, now: datetime) -> Outcome:
     if action is not None:
         return _act(observed, action, now)
     decision = choice.open_decision(status)
-    if decision is not None and decision.state == "Approved" and observed.world is not None:
+    if decision is not None and decision.state == "Approved":
+        return _go_on(observed, decision, now)
+    return replace(_same(observed), children=checkpoint_if_due(observed, now))
+
+
+def _go_on(observed: DriftMonitorObserved, decision: DecisionStatus, now: datetime) -> Outcome:
+    """What was approved is carried out, here or by the Deployment."""
+    if observed.spec.mode == "Observe":
+        return choice.end(_same(observed), now)
+    if decision.action == choice.RETRAIN and observed.world is not None:
         return _start(observed, observed.world, decision, now)
     return replace(_same(observed), children=checkpoint_if_due(observed, now))
 
@@ -101,12 +110,7 @@ def _swap(observed: DriftMonitorObserved, reference: Reference, now: datetime) -
     status = observed.status.model_copy(
         update={
             "phase": "Waiting",
-            "reference": ReferenceStatus(
-                model_version=reference.model_version,
-                digest=reference.digest,
-                profile_digest=reference.profile_digest,
-                since=now,
-            ),
+            "reference": going_back.succeeded(observed.status, reference, now),
             "window": None,
             "signals": (),
             "persistence": (),
@@ -125,6 +129,7 @@ def _judged(observed: DriftMonitorObserved, judgement: Judgement, now: datetime)
             "window": judgement.window,
             "signals": judgement.signals,
             "persistence": judgement.persistence,
+            "reference": going_back.judged(observed.status.reference, judgement.signals),
         }
     )
     outcome = _noted(_outcome(observed, status), observed.status, judgement, now)
@@ -186,8 +191,6 @@ def _start(
     """An entry in the ledger -> the Experiment -> status says so. Each arrow is a pass of its own, so a
     process that dies anywhere is continued by the next one."""
     outcome = _same(observed)
-    if observed.spec.mode == "Observe":
-        return choice.end(outcome, now)
     if world.made is not None:
         return choice.executed(observed, outcome, decision, world.made.name, now)
     broken = is_broken(observed.status)

@@ -80,12 +80,21 @@ class RetrainWorld:
 
 
 @dataclass(frozen=True)
+class WayBack:
+    """The Deployment could go back, or does: from which revision, and to which version."""
+
+    revision: str
+    to: str
+
+
+@dataclass(frozen=True)
 class DriftMonitorObserved:
     """One DriftMonitor and its world.
 
     ``window`` is the open one. ``judgement`` is that of a closed window which status does not show yet.
     ``problem`` is why the pods cannot be read, once that has lasted too long; empty while they can.
     ``checkpoint`` is the ConfigMap as cached, ``action`` the annotation. ``world`` None = not needed now.
+    ``way_back`` None = there is none now.
     """
 
     name: str
@@ -103,3 +112,4 @@ class DriftMonitorObserved:
     checkpoint: Mapping[str, Any] | None = None
     action: str = ""
     world: RetrainWorld | None = None
+    way_back: WayBack | None = None

@@ -36,6 +36,10 @@ class Reason(StrEnum):
     PREDICTION_DRIFT = "PredictionDrift"
     DATA_QUALITY = "DataQuality"
     REALISED_PERFORMANCE = "RealisedPerformance"
+    # a decision to go back
+    ROLLBACK_SUGGESTED = "RollbackSuggested"
+    ROLLBACK_ASKED = "RollbackAsked"
+    ROLLED_BACK = "RolledBack"
     # why a decision is suppressed
     DATA_QUALITY_BROKEN = "DataQualityBroken"
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.cluster.cache import Cache
 from trimtab.deployment.decide import decide
-from trimtab.deployment.observed import DeploymentObserved, VersionObserved
+from trimtab.deployment.observed import AskedToGoBack, DeploymentObserved, VersionObserved
 from trimtab.deployment.signature import read_signature
+from trimtab.driftmonitor.going_back import ROLLBACK
 from trimtab.model import names
 from trimtab.model.clock import after
-from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_VERSION
+from trimtab.model.kinds import CONFIG_MAP, DEPLOYMENT, DRIFT_MONITOR, MODEL_VERSION
 from trimtab.model.plan import Plan
 from trimtab.model.settings import Settings
 from trimtab.runtime.judge_rollout import RolloutJudge
@@ -71,7 +72,25 @@ class DeploymentReconciler:
             checkpoint=self._cache.get(CONFIG_MAP, namespace, names.evidence_config_map(meta["name"])),
             routing=self._routing.of(obj, deployment),
             action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),
+            asked=tuple(asked_by(self._cache.of_namespace(DRIFT_MONITOR, namespace), meta["name"])),
         )
+
+
+def asked_by(monitors: Iterable[Object], deployment: str) -> Iterator[AskedToGoBack]:
+    """Open decisions of monitors of this Deployment that it should go back, approved."""
+    for monitor in monitors:
+        if monitor["spec"]["deploymentRef"]["name"] != deployment:
+            continue
+        decision = monitor.get("status", {}).get("decision", {})
+        is_open = decision.get("state") == "Approved" and "endedAt" not in decision
+        if is_open and decision["action"] == ROLLBACK:
+            yield AskedToGoBack(
+                monitor=monitor["metadata"]["name"],
+                monitor_uid=monitor["metadata"]["uid"],
+                id=decision["id"],
+                revision=decision["target"]["revision"],
+                message=decision["evidence"].get("message", ""),
+            )
 
 
 def _woken(plan: Plan, seconds: float | None, now: datetime) -> Plan:

@@ -13,7 +13,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.deployment.runtimes import TRIMTAB
 from trimtab.driftmonitor.choice import needs_world
 from trimtab.driftmonitor.decide import decide
-from trimtab.driftmonitor.observed import DriftMonitorObserved, Reference, Unjudgeable
+from trimtab.driftmonitor.observed import DriftMonitorObserved, Reference, Unjudgeable, WayBack
 from trimtab.driftmonitor.reasons import Reason
 from trimtab.experiment.observed import Problem
 from trimtab.model import names
@@ -66,6 +66,7 @@ class DriftMonitorReconciler:
             reference=_reference(served) if isinstance(served, Served) else served,
             checkpoint=self._cache.get(CONFIG_MAP, meta["namespace"], names.window_config_map(meta["name"])),
             action=meta.get("annotations", {}).get(names.ANNOTATION_ACTION, ""),
+            way_back=_way_back(served.deployment) if isinstance(served, Served) else None,
         )
 
     async def _served(self, monitor: DriftMonitor) -> Served | Unjudgeable:
@@ -110,6 +111,14 @@ class DriftMonitorReconciler:
             text = f"the artifact of {stable.model_version} holds no profile"
             return Unjudgeable(Reason.NO_PROFILE, text, waiting=False)
         return Served(deployment, stable, artifact, artifact.profile)
+
+
+def _way_back(deployment: Deployment) -> WayBack | None:
+    """None: there is nothing to go back to, or a candidate is on its way."""
+    status = deployment.status
+    if status.stable is None or status.last_good is None or status.candidate is not None:
+        return None
+    return WayBack(status.stable.revision, status.last_good.model_version)
 
 
 def _reference(served: Served) -> Reference:

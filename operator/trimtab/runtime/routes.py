@@ -8,6 +8,7 @@ from typing import Any
 
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
+from trimtab.driftmonitor.going_back import ROLLBACK
 from trimtab.model.kinds import (
     AUTOSCALER,
     CONTROLLER_REVISION,
@@ -94,7 +95,11 @@ def _deployment(obj: Object, cache: Cache) -> Iterable[ObjectKey]:
 
 
 def _drift_monitor(obj: Object, _: Cache) -> Iterable[ObjectKey]:
-    yield ObjectKey(DRIFT_MONITOR.id, obj["metadata"]["namespace"], obj["metadata"]["name"])
+    """Itself, and the Deployment that it asks to go back."""
+    namespace = obj["metadata"]["namespace"]
+    yield ObjectKey(DRIFT_MONITOR.id, namespace, obj["metadata"]["name"])
+    if obj.get("status", {}).get("decision", {}).get("action") == ROLLBACK:
+        yield ObjectKey(DEPLOYMENT.id, namespace, obj["spec"]["deploymentRef"]["name"])
 
 
 def _gateway(obj: Object, cache: Cache) -> Iterable[ObjectKey]:

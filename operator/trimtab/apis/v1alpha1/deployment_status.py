@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from trimtab.apis.markers import list_map
 from trimtab.apis.v1alpha1.meta import (
@@ -18,11 +18,12 @@ from trimtab.apis.v1alpha1.meta import (
     StatusModel,
     Time,
 )
+from trimtab.apis.v1alpha1.revision import Revision
+from trimtab.apis.v1alpha1.trigger import DecisionId
 
 DeploymentPhase = Literal[
     "Pending", "Progressing", "Paused", "Aborting", "Aborted", "RollingBack", "Ready", "Stalled"
 ]
-Revision = Annotated[str, StringConstraints(pattern="^[a-f0-9]{8}$", max_length=8)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -179,6 +180,17 @@ class Quarantine(StatusModel):
     """When."""
 
 
+class MonitorDecision(StatusModel):
+    """A decision of a DriftMonitor that was carried out: the same one is carried out once."""
+
+    monitor: ObjectName
+    """Name of the DriftMonitor."""
+    monitor_uid: Annotated[str, Field(max_length=64)]
+    """Its uid: another one of the same name counts from 1 again."""
+    id: DecisionId
+    """The decision."""
+
+
 class DeploymentStatus(StatusModel):
     """Who serves, who is to take over, and why."""
 
@@ -218,6 +230,8 @@ class DeploymentStatus(StatusModel):
     """Until when `lastGood` keeps all of its pods."""
     quarantine: Annotated[tuple[Quarantine, ...], Field(max_length=20), list_map("revision")] = ()
     """Revisions that failed."""
+    last_decision: MonitorDecision | None = None
+    """The last decision of a DriftMonitor that was carried out here."""
     last_action: ActionStatus | None = None
     """The last action of a person."""
     history: History = ()

@@ -18,6 +18,7 @@ from trimtab.apis.v1alpha1.meta import (
     StatusModel,
     Time,
 )
+from trimtab.apis.v1alpha1.revision import Revision
 from trimtab.apis.v1alpha1.trigger import DecisionId
 
 DriftMonitorPhase = Literal["Waiting", "Healthy", "Drifted", "InsufficientData", "NoTraffic", "SourceError"]
@@ -27,6 +28,15 @@ Completeness = Literal["Complete", "Partial", "Late", "Mixed"]
 PerformanceMetric = Literal["logLoss", "brier", "auc"]
 Mark = Literal["Above", "Between", "Clear"]
 Count = Annotated[int, Field(ge=0)]
+
+
+class PreviousStatus(StatusModel):
+    """The version that was served before."""
+
+    model_version: ObjectName
+    """Name of the ModelVersion."""
+    performed: bool = False
+    """Whether it performed well: in one window at least, and nothing was raised about it at its end."""
 
 
 class ReferenceStatus(StatusModel):
@@ -40,6 +50,10 @@ class ReferenceStatus(StatusModel):
     """Digest of its reference profile."""
     since: Time | None = None
     """Since when windows are compared with it."""
+    performed: bool = False
+    """Whether RealisedPerformance was Healthy in a window of it. A drop after that is not its rollout's."""
+    previous: PreviousStatus | None = None
+    """The version that was served before it."""
 
 
 class WindowStatus(StatusModel):
@@ -163,12 +177,16 @@ class DecisionEvidence(StatusModel):
 
 
 class DecisionTarget(StatusModel):
-    """What the decision made."""
+    """What the decision made, or whom it asks."""
 
-    kind: Literal["Experiment"]
-    """Experiment."""
+    kind: Literal["Experiment", "Deployment"]
+    """Experiment: what a retraining made. Deployment: who is asked to go back."""
     name: ObjectName
     """Its name."""
+    revision: Revision | None = None
+    """The revision of the Deployment that is to be left: of any other, nothing is asked."""
+    to: ObjectName | None = None
+    """The version that it goes back to."""
 
 
 class DecisionStatus(StatusModel):
@@ -176,8 +194,9 @@ class DecisionStatus(StatusModel):
 
     id: DecisionId
     """`d-<N>`, counted from 1."""
-    action: Literal["Alert", "Retrain"]
-    """Alert: an Event. Retrain: a new Experiment on the data that the tags stand for now."""
+    action: Literal["Alert", "Retrain", "Rollback"]
+    """Alert: an Event. Retrain: a new Experiment on the data that the tags stand for now. Rollback: the
+    Deployment goes back to the version before."""
     state: Literal["Suggested", "Approved", "Executed", "Suppressed", "Refused"]
     """Suggested: waits for `trimtab approve`. Approved: is being carried out. Executed: done. Suppressed: may
     not be done now, see `reason`. Refused: cannot be done, see `reason`."""
@@ -190,7 +209,7 @@ class DecisionStatus(StatusModel):
     ended_at: Time | None = None
     """When what it was about was over: the signals cleared, or another version took over."""
     target: DecisionTarget | None = None
-    """What it made."""
+    """What it made, or whom it asks."""
     evidence: DecisionEvidence
 
 
