@@ -95,7 +95,7 @@ def test_a_version_that_is_worse_from_the_start_is_left_for_the_one_before(monit
     serving, lab = monitors.lab.player.serving, monitors.lab
     monitors.served()
     monitors.watch()
-    monitors.until(lambda m: m["status"].get("reference", {}).get("performed"))
+    monitors.until(lambda m: m.get("status", {}).get("reference", {}).get("performed"))
     serving.clients = Population(World(right=False))
     monitors.publish_data("more")
     monitors.train("flights-second")
