@@ -20,7 +20,8 @@ _COMMAND = [
     "--kubelet-preferred-address-types=InternalIP",
     # The node's certificate is of an authority that only its API server knows.
     "--kubelet-insecure-tls",
-    "--metric-resolution=10s",
+    # Autoscalers look every 15 s. A request to a kubelet must take less than the time between two.
+    *("--metric-resolution=10s", "--kubelet-request-timeout=5s"),
 ]
 RBAC = "rbac.authorization.k8s.io/v1"
 
