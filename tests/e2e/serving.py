@@ -101,9 +101,13 @@ class Served:
 
     def pods(self, revision: str = "") -> set[str]:
         """uids of the pods, those that are being deleted too."""
+        found = self.world.get("pods", f"--selector={self._of(revision)}")["items"]
+        return {pod["metadata"]["uid"] for pod in found}
+
+    def _of(self, revision: str) -> str:
+        """Selects pods, of one revision if there is one."""
         selector = f"trimtab.dev/deployment={self.name}"
-        selector += f",trimtab.dev/revision={revision}" if revision else ""
-        return {pod["metadata"]["uid"] for pod in self.world.get("pods", f"--selector={selector}")["items"]}
+        return selector + (f",trimtab.dev/revision={revision}" if revision else "")
 
     @property
     def url(self) -> str:
@@ -119,9 +123,9 @@ class Served:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def evict_one(self) -> str:
-        """Drain a pod as `kubectl drain` does, by the Eviction API. Returns its uid."""
-        pod = self.world.get("pods", f"--selector=trimtab.dev/deployment={self.name}")["items"][0]["metadata"]
+    def evict_one(self, revision: str = "") -> str:
+        """Drain a pod (of the revision) as `kubectl drain` does, by the Eviction API. Returns its uid."""
+        pod = self.world.get("pods", f"--selector={self._of(revision)}")["items"][0]["metadata"]
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod["name"]}}
         path = f"/api/v1/namespaces/{self.world.namespace}/pods/{pod['name']}/eviction"
         self.world.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))

@@ -12,10 +12,12 @@ import pytest
 import requests
 from tests import objects
 from tests.cluster.processes import wait_until
-from tests.e2e.serving import Served, candidate, quarantined
+from tests.e2e.operator_process import kill_while
+from tests.e2e.serving import Served, candidate, quarantined, step
 from tests.e2e.traffic import BOTH, traffic
 from tests.e2e.world import World
 from tests.load.rows import DATATYPES, Input, read_pool, request_body
+from tests.objects import Object
 
 HOST = "edge.example"
 TRAFFIC: Mapping[str, Any] = {
@@ -52,9 +54,15 @@ def requests_of(served: Served, revision: str) -> int:
         return sum(map(int, SEEN.findall(answer.read().decode())))
 
 
-def candidate_that_waits(served: Served, flavour: str) -> str:
-    served.apply(replicas=1, steps=STEPS, analysis=ERRORS, env={"FLAVOUR": flavour}, traffic=TRAFFIC)
-    return candidate(served.until(lambda d: objects.phase(d) == "Paused", f"{flavour} to wait for a person"))
+def candidate_that_waits(served: Served, flavour: str, *, replicas: int = 1) -> str:
+    """Revision of a new candidate, once it has traffic and waits for a person."""
+    before = candidate(served.get())
+    served.apply(replicas=replicas, steps=STEPS, analysis=ERRORS, env={"FLAVOUR": flavour}, traffic=TRAFFIC)
+
+    def waits(deployment: Object) -> bool:
+        return candidate(deployment) not in ("", before) and objects.phase(deployment) == "Paused"
+
+    return candidate(served.until(waits, f"{flavour} to wait for a person"))
 
 
 def test_no_step_nor_any_way_back_loses_a_request_and_the_share_is_that_of_the_route(
@@ -122,6 +130,31 @@ def test_headers_choose_a_side_for_testers_and_for_clients_that_stay(
     served.until(lambda d: objects.phase(d) == "Aborted", "all traffic to be back")
     served.await_only(old)
     assert requests.get(model, headers={"Host": HOST, "x-beta": "yes"}, timeout=10).ok
+
+
+def test_supersede_a_drain_and_a_killed_operator_lose_no_request(
+    served: Served, gateway: str, pool: Path
+) -> None:
+    served.apply(replicas=2, traffic=TRAFFIC)
+    old = served.ready()["status"]["stable"]["revision"]
+    with traffic(gateway, served.model, pool, connections=BOTH, host=HOST) as load:
+        load.wait_for(60)
+        load.mark("supersede")
+        superseded = candidate_that_waits(served, "superseded", replicas=2)
+        wanted = candidate_that_waits(served, "wanted", replicas=2)
+        load.mark("drain")
+        evicted = served.evict_one(old)
+        wait_until(lambda: evicted not in served.pods(old) and len(served.pods(old)) == 2, 120, "the drain")
+        load.mark("killed in a pause")
+        kill_while(served, "paused", lambda d: objects.phase(d) == "Paused")
+        load.mark("killed in the promotion")
+        served.act("promote")
+        kill_while(served, "promoting", lambda d: step(d) == len(STEPS))
+        deployment = served.ready()
+        load.wait_for(120)
+    load.assert_none_failed(at_least=1500)
+    assert deployment["status"]["stable"]["revision"] == wanted
+    assert superseded not in quarantined(deployment)
 
 
 def test_the_route_goes_with_the_provider(served: Served) -> None:

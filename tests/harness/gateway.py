@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.harness.api import Api, Refused
 from tests.harness.lab import Lab
+from tests.harness.serving_pods import ServingPods
 
 from trimtab.model.kinds import GATEWAY, HTTP_ROUTE
 
@@ -25,11 +26,11 @@ class PlayedGateway:
     A route that is refused, or not answered for, changes nothing in the data plane: the old weights hold.
     """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, api: Api, serving: ServingPods) -> None:
         self.refusal = ""
         self.silent = False
         self.problems: list[Exception] = []
-        self._api, self._serving = Api(lab.api.access, lab.api.namespace), lab.player.serving
+        self._api, self._serving = Api(api.access, api.namespace), serving
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._play, name="gateway", daemon=True)
 
@@ -106,7 +107,7 @@ def _gateway() -> Object:
 
 @contextlib.contextmanager
 def played(lab: Lab) -> Iterator[PlayedGateway]:
-    gateway = PlayedGateway(lab)
+    gateway = PlayedGateway(lab.api, lab.player.serving)
     gateway.start()
     try:
         yield gateway
