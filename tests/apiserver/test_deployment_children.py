@@ -80,6 +80,33 @@ def test_deleted_children_come_back(lab: Lab, deployments: Deployments, kind: An
     lab.api.wait(SERVICE, "flights", lambda s: s["spec"]["selector"]["trimtab.dev/revision"] == rev)
 
 
+def test_records_that_somebody_deletes_in_a_canary_are_made_of_the_pods(
+    lab: Lab, deployments: Deployments
+) -> None:
+    """And nothing happens to these: what is gone back to later is what served."""
+    deployments.served(WEIGHT, HOLD)
+    plant(lab.api, 2)
+    deployments.reason("AwaitingPerson")
+    records = {record["metadata"]["name"]: record for record in lab.api.list(CONTROLLER_REVISION)}
+    pods = {pod["metadata"]["uid"] for pod in lab.api.list(POD)}
+    assert len(records) == len(pods) == 2
+    for name in records:
+        lab.api.delete(CONTROLLER_REVISION, name)
+    for name, before in records.items():
+        uid = before["metadata"]["uid"]
+        made = lab.api.wait(CONTROLLER_REVISION, name, lambda r, old=uid: r["metadata"]["uid"] != old)
+        assert made["data"].keys() == before["data"].keys()
+        assert made["data"]["signature"] == before["data"]["signature"]
+    lab.settle()
+    assert {pod["metadata"]["uid"] for pod in lab.api.list(POD)} == pods, "pods are made again"
+    deployments.act("promote", "p-1")
+    status = deployments.ready("flights-v2")["status"]
+    deployments.act(
+        "rollback", "r-1", revision=status["stable"]["revision"], to=status["lastGood"]["revision"]
+    )
+    deployments.until(lambda d: d["status"]["stable"]["modelVersion"] == "flights-v1" and phase(d) == "Ready")
+
+
 def test_the_deletion_of_the_parent_leaves_nothing(lab: Lab, deployments: Deployments) -> None:
     """In the middle of a canary: garbage collection takes all, and no finalizer holds it up."""
     deployments.served(WEIGHT, HOLD)

@@ -15,7 +15,7 @@ from trimtab.deployment import build
 from trimtab.deployment.autoscaling import autoscalers_of, may_be_set, needless
 from trimtab.deployment.budgets import budgets_of
 from trimtab.deployment.observed import DeploymentObserved
-from trimtab.deployment.revision import stale_records
+from trimtab.deployment.revision import restored, stale_records
 from trimtab.deployment.traffic.capacity import capacity, ceiling
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
@@ -78,14 +78,15 @@ def deletions_of(observed: DeploymentObserved, status: DeploymentStatus, want: W
 
 def _ensure(observed: DeploymentObserved, side: Side | None, size: int) -> list[ChildWrite]:
     """The side's workload, from its frozen record, with at least ``size`` pods."""
-    record = observed.records.get(side.revision) if side else None
-    if record is None or side is None:
+    workload = observed.workloads.get(side.revision) if side else None
+    if side is None or (size == 0 and workload is None):
         return []
-    workload = observed.workloads.get(side.revision)
     if workload is not None and workload.deleting:
         return []  # made again when it is gone
-    if size == 0 and workload is None:
-        return []
+    record = observed.records.get(side.revision)
+    if record is None:
+        made = restored(observed, side)
+        return [made] if made else []
     writes: list[ChildWrite] = [build.workload(observed, record)]
     if workload is not None and workload.replicas < size:
         writes.append(Scale(WORKLOAD, workload.body, size))

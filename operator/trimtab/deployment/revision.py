@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Serving
-from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.observed import DeploymentObserved, RevisionRecord, VersionObserved
 from trimtab.deployment.roles import recorded
 from trimtab.deployment.runtimes import TRIMTAB
@@ -36,6 +36,43 @@ def revision_of(digest: str, serving: Serving) -> str:
 
 def freeze(observed: DeploymentObserved, version: VersionObserved, revision: str) -> Create:
     """The ControllerRevision that keeps the rendered pod template of a new revision."""
+    data = {
+        "renderer": RENDERER,
+        "modelVersion": version.name,
+        "digest": version.digest,
+        "signature": version.signature.to_json(),
+        "template": pod_template(observed, version, revision),
+    }
+    return _record(observed, revision, data)
+
+
+def restored(observed: DeploymentObserved, side: Side) -> Create | None:
+    """The record of a side whose own was deleted: of the pods that there are, or else rendered once more.
+
+    None: its workload is gone too, and the spec asks for other pods by now, or its ModelVersion is gone.
+    """
+    version = next((v for v in observed.versions if v.name == side.model_version), None)
+    known = version if version is not None and version.digest == side.digest else None
+    workload = observed.workloads.get(side.revision)
+    if workload is None:
+        same = known is not None and revision_of(side.digest, observed.spec.serving) == side.revision
+        return freeze(observed, known, side.revision) if known is not None and same else None
+    template = workload.body["spec"]["template"]
+    meta = {
+        key: template["metadata"][key] for key in ("labels", "annotations") if key in template["metadata"]
+    }
+    data = {
+        "renderer": RENDERER,
+        "modelVersion": side.model_version,
+        "digest": side.digest,
+        "template": {"metadata": meta, "spec": template["spec"]},
+    }
+    return _record(
+        observed, side.revision, data | ({"signature": known.signature.to_json()} if known else {})
+    )
+
+
+def _record(observed: DeploymentObserved, revision: str, data: Mapping[str, Any]) -> Create:
     number = max((record.number for record in observed.records.values()), default=0) + 1
     body = {
         "apiVersion": CONTROLLER_REVISION.api_version,
@@ -47,13 +84,7 @@ def freeze(observed: DeploymentObserved, version: VersionObserved, revision: str
             "ownerReferences": [controller_reference(observed.body, DEPLOYMENT)],
         },
         "revision": number,
-        "data": {
-            "renderer": RENDERER,
-            "modelVersion": version.name,
-            "digest": version.digest,
-            "signature": version.signature.to_json(),
-            "template": pod_template(observed, version, revision),
-        },
+        "data": data,
     }
     return Create(CONTROLLER_REVISION, body, (("controller",), observed.uid))
 

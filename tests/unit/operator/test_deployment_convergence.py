@@ -132,6 +132,12 @@ class DeploymentMachine(RuleBasedStateMachine):
     def somebody_rolls_back(self) -> None:
         rollback(self.world)
 
+    @rule(pick=st.integers(0, 9))
+    def somebody_deletes_a_record(self, pick: int) -> None:
+        records = self.world.records
+        if records:
+            del records[sorted(records)[pick % len(records)]]
+
     @rule(what=st.sampled_from(["service", "workload"]), pick=st.integers(0, 9))
     def somebody_deletes(self, what: str, pick: int) -> None:
         world = self.world

@@ -30,7 +30,7 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Quarantine
 from trimtab.deployment import build
 from trimtab.deployment.decide import decide
 from trimtab.deployment.observed import PodTrouble, VersionObserved
-from trimtab.deployment.revision import freeze, parse_record, revision_of
+from trimtab.deployment.revision import freeze, parse_record, restored, revision_of
 from trimtab.deployment.target import NoTarget, target_of
 from trimtab.deployment.traffic.by_pods import Traffic
 from trimtab.model.kinds import CONTROLLER_REVISION, POD_DISRUPTION_BUDGET, SERVICE, WORKLOAD
@@ -183,6 +183,24 @@ def test_the_server_is_told_what_the_spec_says(value: str) -> None:
     assert isinstance(served, ServeModel)
     assert fetched.model.digest == served.digest == samples.BYTES[1]
     assert served.profile_digest == digest("8")
+
+
+def test_a_record_that_is_gone_is_made_of_the_pods_or_rendered_again() -> None:
+    there = samples.record(1).template
+    pods = workload(1, 2, ready=2, serving=2)
+    body = {**pods.body, "spec": {**pods.body.get("spec", {}), "template": {**there, "x": None}}}
+    of_pods = restored(observed(workloads=workloads(replace(pods, body=body))), side(1))
+    rendered = restored(observed(), side(1))
+    assert of_pods is not None and rendered is not None
+    for made in (of_pods, rendered):
+        read = parse_record(made.body)
+        assert (read.revision, read.model_version, read.digest) == (revision(1), "churn-v1", samples.BYTES[1])
+        assert read.signature == version(1).signature
+    assert parse_record(of_pods.body).template == {key: there[key] for key in ("metadata", "spec")}
+    assert rendered == freeze(observed(), version(1), revision(1))
+    other = observed(of=spec(serving={"replicas": 1, "env": [{"name": "A", "value": "b"}]}))
+    assert restored(other, side(1)) is None, "the spec asks for other pods by now"
+    assert restored(observed(versions=()), side(1)) is None, "nobody knows how to make them"
 
 
 # --- children ----------------------------------------------------------------------------------------------
