@@ -21,7 +21,6 @@ from trimtab_runtime.contract.serving import METRICS_PATH
 
 # The half of the range for tests of networks (RFC 2544) that played pods of other tests do not use.
 RANGE = "198.18.0.0/16"
-SPARE_FILES = 1024
 CLIENTS_PER_TICK, TICK_SECONDS = 5, 0.5
 
 
@@ -43,8 +42,9 @@ def answering_pods(background: Background, digest: str, addresses: int) -> Itera
 
 def _free_block(prefix: int) -> tuple[IPv4Network, list[socket.socket]]:
     """The first block in which nobody listens; another run may have one."""
+    # A socket for each address, and one for each connection to it: who scrapes them keeps theirs.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 2 ** (32 - prefix) + SPARE_FILES), most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for block in IPv4Network(RANGE).subnets(new_prefix=prefix):
         sockets = _listen(block)
         if sockets:

@@ -121,19 +121,30 @@ class Client:
     async def pages(
         self, kind: Kind, namespace: str | None, *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncIterator[tuple[list[Object], str]]:
-        """Chunked LIST: yields (items, resourceVersion of the list)."""
+        """Chunked LIST: yields (items, resourceVersion of the list). The next chunk is asked for before a
+        chunk is yielded, so that the server works on it while the caller works on this one."""
         query = {"limit": str(LIST_CHUNK)}
         if label_selector:
             query["labelSelector"] = label_selector
         if field_selector:
             query["fieldSelector"] = field_selector
-        while True:
-            page = await self._send("GET", kind, kind.collection_path(namespace), query=query)
-            items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in page["items"]]
-            yield items, page["metadata"]["resourceVersion"]
-            if not page["metadata"].get("continue"):
-                return
-            query["continue"] = page["metadata"]["continue"]
+        path = kind.collection_path(namespace)
+        asked: asyncio.Task[Object] | None = asyncio.create_task(self._send("GET", kind, path, query=query))
+        try:
+            while asked is not None:
+                page, asked = await asked, None
+                rest = page["metadata"].get("continue")
+                if rest:
+                    following = {**query, "continue": rest}
+                    asked = asyncio.create_task(self._send("GET", kind, path, query=following))
+                    await asyncio.sleep(0)  # it is on its way
+                items = [
+                    {**item, "kind": kind.name, "apiVersion": kind.api_version} for item in page["items"]
+                ]
+                yield items, page["metadata"]["resourceVersion"]
+        finally:
+            if asked is not None:
+                asked.cancel()
 
     async def watch(
         self, kind: Kind, namespace: str | None, version: str, *, label_selector: str = ""

@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 FINISH_SECONDS = 5.0
+FIRST_PASSES_SECONDS = 10.0
 DISCOVERY_RETRY_SECONDS = 2.0
 
 
@@ -144,7 +145,7 @@ class Operator:
         )
         synced = asyncio.Event()
         stop = asyncio.Event()
-        watching = asyncio.create_task(self._watch(events, stop))
+        watching = asyncio.create_task(self._watch(events, stop, synced))
         parts = [
             watching,
             asyncio.create_task(sweep.run(synced)),
@@ -204,7 +205,12 @@ class Operator:
         leases = client if configuration.cluster_wide else None
         return Territory(leases, own_lease=own, freed=events.freed)
 
-    async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
+    async def _watch(self, events: handlers.Events, stop: asyncio.Event, synced: asyncio.Event) -> None:
+        """kopf lists what people write once more, and takes a millisecond for each: that can wait for the
+        first passes, which would otherwise wait for it. What changes meanwhile is in its list."""
+        await synced.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.idle(), FIRST_PASSES_SECONDS)
         await kopf.operator(
             registry=handlers.registry(events),
             settings=handlers.settings(events.watched),

@@ -33,6 +33,7 @@ class WorkQueue:
         self._again: set[ObjectKey] = set()
         self._failures: dict[ObjectKey, int] = {}
         self._changed = asyncio.Event()
+        self._idle = asyncio.Event()
         self._sequence = 0
 
     def add(self, key: ObjectKey, *, resync: bool = False) -> None:
@@ -45,6 +46,7 @@ class WorkQueue:
         else:
             self._resync.pop(key, None)
             self._urgent.setdefault(key, _now())
+        self._idle.clear()
         self._changed.set()
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
@@ -80,7 +82,12 @@ class WorkQueue:
                     if key in self._fired:
                         self._late(_now() - self._fired.pop(key))
                     return key
+            self._idle.set()
             await self._wait_for_change()
+
+    async def idle(self) -> None:
+        """Until a worker finds nothing that waits."""
+        await self._idle.wait()
 
     def done(self, key: ObjectKey) -> None:
         self._running.discard(key)

@@ -124,6 +124,27 @@ def test_a_waiting_worker_is_woken() -> None:
     run(scenario())
 
 
+def test_idle_is_when_a_worker_finds_nothing() -> None:
+    async def scenario() -> None:
+        queue = WorkQueue()
+        queue.add(A)
+        idle = asyncio.create_task(queue.idle())
+        assert await queue.take() == A
+        await asyncio.sleep(0)
+        assert not idle.done(), "nobody has looked again"
+        queue.done(A)
+        worker = asyncio.create_task(queue.take())
+        await idle
+        queue.add(B)
+        assert await worker == B
+        again = asyncio.create_task(queue.idle())
+        await asyncio.sleep(0)
+        assert not again.done()
+        again.cancel()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("delays", "due", "why"),
     [
