@@ -16,11 +16,11 @@ from trimtab.deployment.autoscaling import autoscalers_of, may_be_set, needless
 from trimtab.deployment.budgets import budgets_of
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.revision import restored, stale_records
-from trimtab.deployment.traffic.capacity import capacity, ceiling
+from trimtab.deployment.traffic.capacity import capacity, within
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.traffic.replica_ratio import Pair
-from trimtab.deployment.traffic.sides import beside, ready, retired, serving
+from trimtab.deployment.traffic.sides import beside, ready, replicas_of, retired, serving
 from trimtab.model.kinds import WORKLOAD
 from trimtab.model.plan import ChildWrite, Delete, Scale, delete_of
 
@@ -34,7 +34,8 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     if status.abort is not None:
         return Wanted(Pair(replicas, 0), provider.back(observed, stable, 1))
     if candidate is None:
-        return Wanted(Pair(replicas, 0), provider.back(observed, stable, ceiling(observed.spec)))
+        whole = within(observed.spec, replicas_of(observed, stable))
+        return Wanted(Pair(replicas, 0), provider.back(observed, stable, whole))
     return provider.split(observed, status, stable, candidate, weight)
 
 

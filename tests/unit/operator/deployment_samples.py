@@ -97,6 +97,9 @@ def pods(name: str, *, ready: int = 0, serving: int = 0, starting: int = 0) -> t
     )
 
 
+TEMPLATE: dict[str, Any] = {"metadata": {"labels": {}}, "spec": {"containers": []}}
+
+
 def workload(
     number: int, replicas: int = 2, *, ready: int = 0, serving: int = 0, starting: int = 0, **parts: Any
 ) -> WorkloadObserved:
@@ -105,7 +108,7 @@ def workload(
         "revision": revision(number),
         "body": {
             "metadata": {"name": name, "namespace": "ml", "uid": f"uid-of-{number}", "resourceVersion": "9"},
-            "spec": {"replicas": replicas},
+            "spec": {"replicas": replicas, "template": TEMPLATE},
         },
         "replicas": replicas,
         "ready_replicas": ready,

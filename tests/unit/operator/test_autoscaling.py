@@ -168,6 +168,16 @@ def test_an_abort_takes_the_candidates_autoscaler_before_its_pods() -> None:
     assert list(world.workloads) == [samples.revision(1, world.spec)]
 
 
+def test_a_candidate_that_is_dropped_leaves_when_stable_has_all_of_its_own_pods() -> None:
+    world = autoscaled(ROLLOUT, load=11)
+    to_version(world, 2)
+    go(world, 8)
+    to_version(world, 1)
+    world.settle()
+    assert list(world.workloads) == [samples.revision(1, world.spec)], "at most 12, and 11 + 3 answer"
+    assert world.weights == {samples.revision(1, world.spec): 100}
+
+
 def test_a_rollback_goes_back_to_as_many_pods_as_answer_now() -> None:
     world = autoscaled(ROLLOUT[:1], load=4)
     to_version(world, 2)

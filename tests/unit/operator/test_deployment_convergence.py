@@ -134,9 +134,12 @@ class DeploymentMachine(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 9))
     def somebody_deletes_a_record(self, pick: int) -> None:
-        records = self.world.records
-        if records:
-            del records[sorted(records)[pick % len(records)]]
+        """Of pods that are there, and stay until they have been looked at."""
+        world = self.world
+        there = sorted(r for r, w in world.workloads.items() if not w.deleting and r in world.records)
+        if there:
+            del world.records[there[pick % len(there)]]
+            world.reconcile()
 
     @rule(what=st.sampled_from(["service", "workload"]), pick=st.integers(0, 9))
     def somebody_deletes(self, what: str, pick: int) -> None:
