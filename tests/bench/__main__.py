@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import controller, drift_window, serving
+from tests.bench import controller, drift_window, reaction, serving
 from tests.bench.measure import table
 
-PARTS = (drift_window, serving, controller)
+PARTS = (drift_window, serving, reaction, controller)
 BEGIN, END = "## Latest", "## What is measured"
 
 
