@@ -109,9 +109,9 @@ class Stage:
         wait_until(lambda: all(_is_past(self.api, name, index) for name in names), "the next weight", 60)
 
     def candidates(self, names: Sequence[str], value: str) -> None:
-        """Another value of a variable is another revision of the same bytes."""
-        env = [{"name": "ROUND", "value": value}]
+        """Another value of a variable is another revision of the same bytes; of each Deployment its own."""
         for name in names:
+            env = [{"name": "ROUND", "value": f"{value}-{name}"}]
             self.api.patch(DEPLOYMENT, name, {"spec": {"serving": {"env": env}}})
         self.all_are(names, "AwaitingPerson")
 

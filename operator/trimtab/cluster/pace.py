@@ -1,11 +1,29 @@
-"""A token bucket for writes: what the API server is spared when a thousand objects change at once."""
+"""A token bucket for writes: what the API server is spared when a thousand objects change at once.
+
+What is urgent does not wait in it: traffic that must go back would stand behind a thousand others. It takes
+its token all the same, so that others wait the longer.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 BURST_SECONDS = 2.0
+_IS_URGENT: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextlib.contextmanager
+def urgency(is_urgent: bool) -> Iterator[None]:
+    """Within it the writes of this task do, or do not, wait for their turn."""
+    token = _IS_URGENT.set(is_urgent)
+    try:
+        yield
+    finally:
+        _IS_URGENT.reset(token)
 
 
 class Pace:
@@ -17,10 +35,11 @@ class Pace:
         self._at = time.monotonic()
 
     async def take(self) -> None:
-        """Returns when one more write may be sent. Takers that wait are served in their order."""
+        """Returns when one more write may be sent. Takers that wait are served in their order; an urgent one
+        does not wait."""
         self._refill()
         self._tokens -= 1.0
-        if self._tokens < 0:
+        if self._tokens < 0 and not _IS_URGENT.get():
             await asyncio.sleep(-self._tokens / self._per_second)
 
     def _refill(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from trimtab.cluster.apply import is_applied, with_intent
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client, NoAnswer, Refused
+from trimtab.cluster.pace import urgency
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model import history, names
 from trimtab.model.errors import Conflict, Exists, Gone, Terminal
@@ -63,16 +64,17 @@ class Executor:
         written = False
         unanswered: NoAnswer | None = None
         only_conditions = plan.status is not None and _differs_only_in_conditions(subject, plan.status)
-        if plan.status is not None and not only_conditions:
-            try:
-                subject = await self._write_status(by, kind, subject, plan.status, urgent=plan.urgent)
-            except NoAnswer as error:
-                if not plan.urgent:
-                    raise
-                unanswered = error
-            written = True
-        for child in plan.children:
-            written |= await self._write_child(by, child)
+        with urgency(plan.urgent):
+            if plan.status is not None and not only_conditions:
+                try:
+                    subject = await self._write_status(by, kind, subject, plan.status, urgent=plan.urgent)
+                except NoAnswer as error:
+                    if not plan.urgent:
+                        raise
+                    unanswered = error
+                written = True
+            for child in plan.children:
+                written |= await self._write_child(by, child)
         for deletion in plan.deletions:
             written |= await self._delete(by, deletion)
         if unanswered is not None:
