@@ -1,4 +1,6 @@
-"""The commands of `trimtab` and their options; what they do lies elsewhere."""
+"""The commands of `trimtab` and their options; what they do lies elsewhere, and is imported when it is done:
+what one of them needs is half a second of the start of another.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from trimtab.apis import crd, reference
-from trimtab.cli import chart_files, generated
 
 app = typer.Typer(
     name="trimtab",
@@ -114,7 +113,6 @@ def run(
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the operator."""
-    # Imported here: the other commands start without kopf and the Kubernetes client.
     from trimtab.cluster.client import pod_namespace
     from trimtab.runtime import logs, process, settings
 
@@ -130,23 +128,31 @@ def run(
 @app.command()
 def crds(check: Check = False, out: Out = Path("crds")) -> None:
     """Write the CustomResourceDefinitions, ready for `kubectl apply -f`."""
+    from trimtab.apis import crd
+
     _generate("trimtab crds", out, {kind.file_name: crd.render(kind) for kind in crd.KINDS}, check=check)
 
 
 @app.command()
 def chart(check: Check = False, out: Out = Path("charts/trimtab/generated")) -> None:
     """Write the generated part of the Helm chart: the rules of its Roles, and the CRDs."""
+    from trimtab.cli import chart_files
+
     _generate("trimtab chart", out, chart_files.render(), check=check)
 
 
 @app.command(name="reference")
 def write_reference(check: Check = False, out: Out = Path("docs/reference")) -> None:
     """Write the reference pages: every field of every kind."""
+    from trimtab.apis import crd, reference
+
     pages = {reference.file_name(kind): reference.render(kind) for kind in crd.KINDS}
     _generate("trimtab reference", out, pages, check=check)
 
 
 def _generate(command: str, out: Path, files: Mapping[str, str], *, check: bool) -> None:
+    from trimtab.cli import generated
+
     if not check:
         generated.write(out, files)
         return
