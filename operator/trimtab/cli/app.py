@@ -78,7 +78,7 @@ def rollback(name: Name, namespace: Namespace = "") -> None:
 def approve(
     name: Annotated[str, typer.Argument(help="Name of the DriftMonitor.")], namespace: Namespace = ""
 ) -> None:
-    """Say yes to the retraining that a monitor suggests."""
+    """Say yes to the retraining or rollback that a monitor suggests."""
     _act("approve", namespace, name)
 
 
