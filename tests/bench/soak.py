@@ -10,6 +10,7 @@ soon as it is Ready with the last one.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -42,6 +43,8 @@ IDLE, ACTIVE = "idle", "active"
 REPLICAS = 3
 WEIGHTS = (25, 50, 75)
 LOOK_SECONDS = 2.0
+PODS_SECONDS = 15.0
+"""About what a canary takes beside its pauses."""
 SAMPLE_SECONDS = 10.0
 PASS_SECONDS, LATE_SECONDS = 1.0, 2.0
 FLAT_MIB = 30.0
@@ -64,6 +67,12 @@ class Shape:
     def addresses(self) -> int:
         """Enough for all pods, twice: those of a canary come before others go."""
         return 2 * (self.count + 3 * REPLICAS * self.active)
+
+    @property
+    def per_look(self) -> int:
+        """How many canaries end, and so begin, between two looks."""
+        canary_seconds = len(WEIGHTS) * self.pause_seconds + PODS_SECONDS
+        return math.ceil(self.active * LOOK_SECONDS / canary_seconds)
 
 
 @dataclass(frozen=True)
@@ -100,14 +109,16 @@ class Rounds:
     """The active Deployments: each gets its next revision when it is Ready with the last."""
 
     api: Api
+    per_look: int
     begun: int = 0
     promoted: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
     def look(self, *, go_on: bool) -> int:
-        """One look at all of them; ``go_on``: begin new ones. Returns how many are on their way."""
-        moving = 0
+        """One look at all of them; ``go_on``: begin new ones, no more at once than end in that time, because
+        people do not begin all of theirs at one moment. Returns how many are on their way."""
+        moving, may_begin = 0, self.per_look if go_on else 0
         for found in self.api.list(DEPLOYMENT):
             name = found["metadata"]["name"]
             if not name.startswith(ACTIVE):
@@ -120,9 +131,9 @@ class Rounds:
             if name in self._asked:
                 self.promoted += 1
                 del self._asked[name]
-            if go_on:
+            if may_begin:
                 self._next(found)
-                moving += 1
+                moving, may_begin = moving + 1, may_begin - 1
         return moving
 
     def _next(self, found: Object) -> None:
@@ -162,7 +173,7 @@ def _on(ground: Ground, shape: Shape) -> Soak:
         log = AuditLog(ground.plane.audit_log, USER_AGENT)
         wait_until(lambda: _is_quiet(log, api.namespace), "the last writes of the start", 60)
         log.mark()
-        return _watched(shape, operator, log, Rounds(api))
+        return _watched(shape, operator, log, Rounds(api, shape.per_look))
 
 
 def _is_quiet(log: AuditLog, namespace: str) -> bool:

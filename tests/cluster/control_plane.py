@@ -206,7 +206,8 @@ def controller_manager_flags(kubeconfig: Path, pki: Pki) -> list[str]:
 
 def audit_flags(policy: Path, log: Path) -> list[str]:
     policy.write_text(json.dumps(AUDIT_POLICY))
-    return [f"--audit-policy-file={policy}", f"--audit-log-path={log}"]
+    # By default the server begins a new file after 100 MB, and whoever reads this one sees nothing more.
+    return [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-maxsize=100000"]
 
 
 def free_ports(count: int) -> list[int]:
