@@ -30,7 +30,7 @@ from tests.bench.process_cost import cpu_seconds, memory_mib
 from tests.cluster.cache import BUILD
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.progress import step
-from tests.harness.api import DEPLOYMENT, Api, condition, wait_until
+from tests.harness.api import DEPLOYMENT, EVENT, Api, condition, wait_until
 from tests.harness.background import Background
 from tests.harness.deployments import body, digest_of, plant
 from tests.harness.operator import Operator
@@ -90,6 +90,8 @@ class Soak:
     written: Written
     written_active: Written
     written_idle: Written
+    events_active: int
+    events_idle: int
 
     @property
     def whole(self) -> bool:
@@ -219,6 +221,7 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
     pid = operator.process.pid
     page = operator.page("/metrics")
     before, late_before = latencies(page, "Deployment"), lateness(page)
+    events = {prefix: _events(rounds.api, prefix) for prefix in (ACTIVE, IDLE)}
     cpu, began, memory = cpu_seconds(pid), time.monotonic(), [memory_mib(pid)]
     what = f"{shape.active} canaries at a time for {shape.seconds / 60:.0f} min"
     with step(what, usual_seconds=shape.seconds):
@@ -245,13 +248,21 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
         written=log.written(namespace),
         written_active=log.written(namespace, ACTIVE),
         written_idle=log.written(namespace, IDLE),
+        events_active=_events(rounds.api, ACTIVE) - events[ACTIVE],
+        events_idle=_events(rounds.api, IDLE) - events[IDLE],
     )
+
+
+def _events(api: Api, prefix: str) -> int:
+    """About objects whose names begin so. An Event's own name, which the audit log has, does not say whose."""
+    return sum(event["involvedObject"]["name"].startswith(prefix) for event in api.list(EVENT))
 
 
 def measures(found: Soak) -> list[Measure]:
     shape, memory, canaries = found.shape, found.memory, max(1, found.begun)
     passes, late = (one.quantile(0.99) for one in (found.passes, found.late))
-    idle, active = (sum(one.by_kind.values()) for one in (found.written_idle, found.written_active))
+    idle = found.written_idle.objects + found.events_idle
+    active = found.written_active.objects + found.events_active
     growth = found.memory_growth_mib
     what = f"{shape.count}, {shape.active}, {shape.seconds / 60:.0f}; pauses of {shape.pause_seconds} s"
     sampled = " / ".join(f"{memory[at]:.0f}" for at in (0, len(memory) // 2, -1))

@@ -87,7 +87,7 @@ def obstacle(observed: DeploymentObserved) -> Problem | None:
     if not observed.rival_autoscaler or observed.status.step or observed.status.rollback:
         return None
     text = (
-        f"{AUTOSCALER} {observed.rival_autoscaler}, but Trimtab does: remove it, and set "
+        f"{AUTOSCALER} {observed.rival_autoscaler}, which is Trimtab's to set: remove it, and use "
         "serving.autoscaling to let pods follow the load"
     )
     return Problem(Reason.AUTOSCALER_CONFLICT, text)
