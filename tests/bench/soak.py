@@ -254,7 +254,7 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
 
 
 def _events(api: Api, prefix: str) -> int:
-    """About objects whose names begin so. An Event's own name, which is in the audit log, does not say whose."""
+    """About objects whose names begin so. The audit log has an Event's own name, which does not say whose."""
     return sum(event["involvedObject"]["name"].startswith(prefix) for event in api.list(EVENT))
 
 
