@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from trimtab import __version__
+from trimtab.cluster.answers import lines, parse
 from trimtab.cluster.pace import Pace
 from trimtab.model.errors import Conflict, Exists, Gone, Transient, TrimtabError
 from trimtab.model.kinds import SELF_SUBJECT_REVIEW, Kind, ObjectKey
@@ -168,10 +168,10 @@ class Client:
             response = await self._request("GET", path, query=query, patience=patience)
             self._observe("WATCH", kind.plural, str(response.status))
             if response.status >= 400:
-                raise _error("WATCH", path, response.status, _parse(await response.read()))
+                raise _error("WATCH", path, response.status, parse(await response.read()))
             try:
-                async for line in _lines(response.content.iter_any()):
-                    event = _parse(line)
+                async for line in lines(response.content.iter_any()):
+                    event = parse(line)
                     obj = event.get("object", {})
                     if event.get("type") == "ERROR":
                         raise _error("WATCH", path, int(obj.get("code", 500)), obj)
@@ -280,7 +280,7 @@ class Client:
             self._observe(verb, kind.plural, "none")
             raise NoAnswer(verb, path) from error
         self._observe(verb, kind.plural, str(status))
-        answer = _parse(text)
+        answer = parse(text)
         if status >= 400:
             raise _error(verb, path, status, answer)
         return answer
@@ -311,24 +311,6 @@ class Client:
         )
         response: aiohttp.ClientResponse = answer.response
         return response
-
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines of a stream; its own reader refuses lines of over 64 KiB."""
-    rest = b""
-    async for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line:
-                yield line
-
-
-def _parse(text: bytes) -> Object:
-    try:
-        answer = orjson.loads(text)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def _error(verb: str, path: str, status: int, answer: Object) -> TrimtabError:
