@@ -5,16 +5,13 @@ So it holds what it finds, within its bounds, and a test changes the number of p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cluster import gateway_api
-from tests.cluster.control_plane import ControlPlane
 from tests.harness import kstatus
 from tests.harness.api import WORKLOAD, condition, wait_until
 from tests.harness.deployments import FAST, HOLD, WEIGHT, Deployments, plant, revision
-from tests.harness.gateway import TRAFFIC, PlayedGateway, played
+from tests.harness.gateway import TRAFFIC, PlayedGateway
 from tests.harness.lab import Lab
 
 from trimtab.model.kinds import AUTOSCALER
@@ -26,19 +23,7 @@ SCALED: dict[str, Any] = {
 }
 EDITS = {"spec.traffic": TRAFFIC, "spec.serving": SCALED}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _gateway_kinds(control_plane: ControlPlane) -> Iterator[None]:
-    """Here only: other files see an API server without them."""
-    gateway_api.install(control_plane.kubectl)
-    yield
-    gateway_api.remove(control_plane.kubectl)
-
-
-@pytest.fixture
-def gateway(lab: Lab) -> Iterator[PlayedGateway]:
-    with played(lab) as gateway:
-        yield gateway
+pytestmark = pytest.mark.usefixtures("gateway_kinds")
 
 
 @pytest.fixture

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from tests.cluster import gateway_api
-from tests.cluster.control_plane import ControlPlane
 from tests.harness import kstatus
 from tests.harness.api import DEPLOYMENT, SERVICE, WORKLOAD, condition, phase, wait_until
 from tests.harness.deployments import ANALYZE, FAST, HOLD, WEIGHT, Deployments, body, plant, reasons, revision
-from tests.harness.gateway import HOSTNAME, TRAFFIC, PlayedGateway, played
+from tests.harness.gateway import HOSTNAME, TRAFFIC, PlayedGateway
 from tests.harness.lab import Lab
 
 from trimtab.model.kinds import GATEWAY, HTTP_ROUTE
 
 BY_ROUTE = {"spec.traffic": TRAFFIC}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _gateway_kinds(control_plane: ControlPlane) -> Iterator[None]:
-    """Here only: other files see an API server without them."""
-    gateway_api.install(control_plane.kubectl)
-    yield
-    gateway_api.remove(control_plane.kubectl)
-
-
-@pytest.fixture
-def gateway(lab: Lab) -> Iterator[PlayedGateway]:
-    with played(lab) as gateway:
-        yield gateway
+pytestmark = pytest.mark.usefixtures("gateway_kinds")
 
 
 @pytest.fixture
