@@ -42,8 +42,8 @@ def append(
 
 def recent(status: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Entries of a stored status young enough that their Event is (re-)emitted after a restart."""
-    return [
-        entry
-        for entry in status.get("history", ())
-        if (now - parse_time(entry["time"])).total_seconds() < EVENT_MAX_AGE_SECONDS
-    ]
+    return [entry for entry in status.get("history", ()) if is_recent(parse_time(entry["time"]), now)]
+
+
+def is_recent(time: datetime, now: datetime) -> bool:
+    return (now - time).total_seconds() < EVENT_MAX_AGE_SECONDS

@@ -1,26 +1,24 @@
 """Carries a Plan out: one write at a time, in one fixed order, so that every crash point has a number.
 
-Order: status, children, deletions, Events. Any failure ends the pass; the next one decides on what is then
-true. A status that differs in nothing but its conditions comes after the children: no decision rests on it,
-and a child that is refused again and again would make the conditions say "working" and "refused" in turn.
+Order: status, children, deletions; then the recorder of Events takes the lines of the history in. Any failure
+ends the pass; the next one decides on what is then true. A status that differs in nothing but its conditions
+comes after the children: no decision rests on it, and a child that is refused again and again would make the
+conditions say "working" and "refused" in turn.
 """
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from trimtab.cluster.apply import is_applied, with_intent
 from trimtab.cluster.cache import Cache
-from trimtab.cluster.client import Client, NoAnswer, Refused
+from trimtab.cluster.client import Client, NoAnswer
 from trimtab.cluster.pace import urgency
 from trimtab.cluster.staleness import StalenessGuard
-from trimtab.model import history, names
 from trimtab.model.errors import Conflict, Exists, Gone, Terminal
-from trimtab.model.kinds import EVENT, Kind, ObjectKey
+from trimtab.model.kinds import Kind, ObjectKey
 from trimtab.model.plan import (
     Apply,
     ChildWrite,
@@ -33,10 +31,7 @@ from trimtab.model.plan import (
     controller_uid,
 )
 
-logger = logging.getLogger(__name__)
-
 Object = dict[str, Any]
-_EMITTED_LIMIT = 10_000
 URGENT_SECONDS = 2.0
 
 
@@ -52,14 +47,20 @@ class NameTaken(Terminal):
 
 
 class Executor:
-    def __init__(self, client: Client, cache: Cache, guard: StalenessGuard) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        guard: StalenessGuard,
+        record: Callable[[Kind, Object, datetime], None],
+    ) -> None:
         self._client = client
         self._cache = cache
         self._guard = guard
-        self._emitted: OrderedDict[str, None] = OrderedDict()
+        self._record = record
 
     async def carry_out(self, kind: Kind, subject: Object, plan: Plan, now: datetime) -> bool:
-        """Do everything the plan says for ``subject``; True if anything but Events was written."""
+        """Do everything the plan says for ``subject``; True if anything was written."""
         by = ObjectKey(kind.id, subject["metadata"]["namespace"], subject["metadata"]["name"])
         written = False
         unanswered: NoAnswer | None = None
@@ -82,7 +83,7 @@ class Executor:
         if plan.status is not None and only_conditions:
             subject = await self._write_status(by, kind, subject, plan.status, urgent=False)
             written = True
-        await self._emit_events(kind, subject, now)
+        self._record(kind, subject, now)
         return written
 
     async def _write_status(
@@ -212,24 +213,6 @@ class Executor:
         self._cache.put(kind, answer)
         return answer
 
-    async def _emit_events(self, kind: Kind, subject: Object, now: datetime) -> None:
-        for entry in history.recent(subject.get("status", {}), now):
-            name = names.event(subject["metadata"]["uid"], entry["id"])
-            if name not in self._emitted:
-                await self._emit(_event(kind, subject, entry, name))
-                self._emitted[name] = None
-            if len(self._emitted) > _EMITTED_LIMIT:
-                self._emitted.popitem(last=False)
-
-    async def _emit(self, event: Object) -> None:
-        try:
-            await self._client.create(EVENT, event)
-        except Exists:
-            return
-        except Refused as error:
-            # A terminating namespace takes no Events; nothing depends on them.
-            logger.warning("event refused: %s", error)
-
 
 def _differs_only_in_conditions(subject: Object, status: Mapping[str, Any]) -> bool:
     stored = subject.get("status", {})
@@ -245,28 +228,3 @@ def is_ours(create: Create, live: Mapping[str, Any]) -> bool:
     for part in path:
         value = value.get(part, {}) if isinstance(value, Mapping) else {}
     return bool(value == expected)
-
-
-def _event(kind: Kind, subject: Object, entry: Mapping[str, Any], name: str) -> Object:
-    meta = subject["metadata"]
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": name, "namespace": meta["namespace"]},
-        "involvedObject": {
-            "apiVersion": kind.api_version,
-            "kind": kind.name,
-            "name": meta["name"],
-            "namespace": meta["namespace"],
-            "uid": meta["uid"],
-        },
-        "type": entry["type"],
-        "reason": entry["reason"],
-        "message": entry["message"],
-        "firstTimestamp": entry["time"],
-        "lastTimestamp": entry["time"],
-        "count": 1,
-        "source": {"component": names.FIELD_MANAGER},
-        "reportingComponent": "trimtab.dev/operator",
-        "reportingInstance": names.FIELD_MANAGER,
-    }

@@ -10,7 +10,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -35,6 +35,7 @@ from trimtab.runtime.probes import Health, ProbeServer
 from trimtab.runtime.query_watch import QueryWatch
 from trimtab.runtime.queue import WorkQueue
 from trimtab.runtime.reconcilers import reconcilers
+from trimtab.runtime.recorder import Recorder
 from trimtab.runtime.routes import Watched, discover
 from trimtab.runtime.settings import OperatorConfiguration
 from trimtab.runtime.sweep import Sweep
@@ -64,11 +65,7 @@ class Operator:
         """Runs until SIGTERM, loss of the Lease (raises) or a failure of any part (raises)."""
         probes = ProbeServer(self._health, self._metrics, self._refresh_metrics)
         await probes.start(self._configuration.probe_host, self._configuration.probe_port)
-        client = await Client.connect(
-            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
-            observe=self._metrics.observe_request,
-            pace=Pace(self._configuration.writes_per_second),
-        )
+        client = await self._connected()
         election_client = await Client.connect(timeout_seconds=3.0)
         beat = asyncio.create_task(beat_forever(self._beat))
         try:
@@ -78,6 +75,14 @@ class Operator:
             await client.close()
             await election_client.close()
             await probes.stop()
+
+    async def _connected(self) -> Client:
+        """With a pace of its own."""
+        return await Client.connect(
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            observe=self._metrics.observe_request,
+            pace=Pace(self._configuration.writes_per_second),
+        )
 
     async def _elect(self, election_client: Client, client: Client) -> None:
         configuration = self._configuration
@@ -102,7 +107,9 @@ class Operator:
         """Everything that only the leader does; returns after a clean stop by signal."""
         self._metrics.leader.set(1)
         watched = await self._discovered(client)
-        executor = Executor(client, self._cache, self._guard)
+        event_client = await self._connected()
+        recorder = Recorder(event_client)
+        executor = Executor(client, self._cache, self._guard, recorder.record)
         events = handlers.Events(self._cache, self._guard, self._queue, watched)
         source = RegistrySource(self._configuration.registry_access())
         scraper = Scraper()
@@ -145,7 +152,7 @@ class Operator:
         )
         synced = asyncio.Event()
         stop = asyncio.Event()
-        watching = asyncio.create_task(self._watch(events, stop, synced))
+        watching = asyncio.create_task(self._after_first_passes(partial(self._watch, events, stop), synced))
         parts = [
             watching,
             asyncio.create_task(sweep.run(synced)),
@@ -153,6 +160,7 @@ class Operator:
             *self._child_watches(watch_client, sweep, events, synced),
             asyncio.create_task(watch.run()),
             asyncio.create_task(queries.run()),
+            asyncio.create_task(self._after_first_passes(recorder.run, synced)),
             *(
                 asyncio.create_task(self._worker(loop, synced, territory.known))
                 for _ in range(self._configuration.workers)
@@ -161,6 +169,7 @@ class Operator:
         await _first_to_end(parts, stop, finish_seconds=FINISH_SECONDS)
         source.close()
         await watch_client.close()
+        await event_client.close()
         await scraper.close()
         await prometheus.close()
 
@@ -205,12 +214,15 @@ class Operator:
         leases = client if configuration.cluster_wide else None
         return Territory(leases, own_lease=own, freed=events.freed)
 
-    async def _watch(self, events: handlers.Events, stop: asyncio.Event, synced: asyncio.Event) -> None:
-        """kopf lists what people write once more, and takes a millisecond for each: that can wait for the
-        first passes, which would otherwise wait for it. What changes meanwhile is in its list."""
+    async def _after_first_passes(self, part: Callable[[], Awaitable[None]], synced: asyncio.Event) -> None:
+        """What the first passes over all objects need not wait for. kopf lists once more what people write,
+        at a millisecond for each: what changes meanwhile is in its list. Events tell what is over."""
         await synced.wait()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._queue.idle(), FIRST_PASSES_SECONDS)
+        await part()
+
+    async def _watch(self, events: handlers.Events, stop: asyncio.Event) -> None:
         await kopf.operator(
             registry=handlers.registry(events),
             settings=handlers.settings(events.watched),

@@ -16,7 +16,7 @@ from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import NoAnswer
 from trimtab.cluster.staleness import StalenessGuard
 from trimtab.model.errors import Conflict, Gone, Terminal, Transient, Wait
-from trimtab.model.kinds import EVENT, EXPERIMENT, JOB, ObjectKey
+from trimtab.model.kinds import EXPERIMENT, JOB, Kind, ObjectKey
 from trimtab.model.plan import Create, Delete, Plan
 from trimtab.runtime.executor import Executor
 from trimtab.runtime.loop import Loop
@@ -48,6 +48,7 @@ class Bench:
     def __init__(self, server: SmallApiServer, decide: Decide) -> None:
         self.server, self.cache, self.queue = server, Cache(), WorkQueue()
         self.reconciler = Scripted(decide)
+        self.recorded: list[Any] = []
         self.metrics = Metrics()
         guard = StalenessGuard(self.cache)
         self.loop = Loop(
@@ -55,12 +56,15 @@ class Bench:
             cache=self.cache,
             guard=guard,
             queue=self.queue,
-            executor=Executor(server.client, self.cache, guard),
+            executor=Executor(server.client, self.cache, guard, self.record),
             metrics=self.metrics,
             reconcilers={EXPERIMENT.id: self.reconciler},
             beat=lambda: None,
         )
         self.cache.put(EXPERIMENT, server.objects[EXPERIMENT.object_path("ml", "winter")])
+
+    def record(self, kind: Kind, subject: Any, now: datetime) -> None:
+        self.recorded.append(subject)
 
     async def reconcile(self) -> None:
         await self.loop.reconcile(WINTER)
@@ -327,15 +331,9 @@ async def test_a_plan_says_when_to_come_back() -> None:
         assert 50 < on.seconds_until_next_turn() < 61
 
 
-async def test_events_are_made_once_and_their_refusal_matters_to_nobody() -> None:
-    entry = {"id": "end", "time": "", "type": "Normal", "reason": "Registered", "message": ""}
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    async with bench(
-        lambda obj: Plan(status={"phase": "Succeeded", "history": [entry | {"time": now}]})
-    ) as on:
-        on.server.answer = lambda verb, path: 403 if path.endswith("/events") else None
+async def test_the_recorder_gets_the_status_that_was_written_and_the_pass_waits_for_no_event() -> None:
+    history = [{"id": "end", "time": "2026-11-30T12:00:00Z", "type": "Normal", "reason": "Registered"}]
+    async with bench(lambda obj: Plan(status={"phase": "Succeeded", "history": history})) as on:
         await on.reconcile()
-        assert on.outcomes() == ["written"]
-        await on.reconcile()
-        events = [path for _, path in on.server.writes if path == EVENT.collection_path("ml")]
-        assert len(events) == 1
+        assert [subject["status"]["history"] for subject in on.recorded] == [history]
+        assert on.server.writes == [("PUT", STATUS_PATH)]
