@@ -19,20 +19,44 @@ def weights(*values: int) -> list[dict[str, object]]:
     return [{"weight": value} for value in values]
 
 
+SHADOWS: list[dict[str, object]] = [{"shadow": {"percent": 1}}, {"shadow": {"percent": 100}}]
+COMPARED = {"experiment": {"for": "1h", "labelRate": {}}}
+
 SORTED, REACHED, DIFFERENT = (rule.message for rule in WEIGHT_RULES)
 
 STEP_RULES = (
     deployment(
         ROLLOUT,
-        "the first step must be a weight: without traffic there is nothing to wait for or to analyze",
+        "the first step must be a weight or a shadow: without traffic there is nothing to wait for or to "
+        "analyze",
         accepted={STEPS: []},
         refused={STEPS: [{"pause": {}}, *weights(50)]},
     ),
     deployment(
         f"{STEPS}[]",
-        "a step is one of weight, pause, analyze or experiment: write several steps for several",
+        "a step is one of shadow, weight, pause, analyze or experiment: write several steps for several",
         accepted={STEPS: [*weights(50), {"analyze": {}}, {"pause": {}}]},
         refused={STEPS: [*weights(25), {"weight": 50, "pause": {}}]},
+    ),
+    deployment(
+        ROLLOUT,
+        "shadow steps come before the first weight, where all that the candidate gets is copied: move them "
+        "there",
+        accepted={TRAFFIC: BY_ROUTE, STEPS: [*SHADOWS, {"analyze": {}}, *weights(50)]},
+        refused={TRAFFIC: BY_ROUTE, STEPS: [*weights(50), *SHADOWS]},
+    ),
+    deployment(
+        ROLLOUT,
+        "an experiment needs a weight before it, because answers to copies reach nobody: add one",
+        accepted={TRAFFIC: BY_ROUTE, STEPS: [*SHADOWS, *weights(50), COMPARED, {"weight": 60}]},
+        refused={TRAFFIC: BY_ROUTE, STEPS: [*SHADOWS, COMPARED, *weights(50)]},
+    ),
+    deployment(
+        SPEC,
+        "shadow steps need traffic.provider GatewayAPI, because a Service copies no requests: set it, or "
+        "remove them",
+        accepted={TRAFFIC: BY_ROUTE, STEPS: SHADOWS},
+        refused={STEPS: SHADOWS},
     ),
     deployment(
         SPEC,

@@ -43,7 +43,11 @@ def cluster_wide(lab: Lab, control_plane: ControlPlane, tmp_path: Path) -> Itera
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
             "metadata": metadata,
-            "rules": [*grant_rules(rbac.IN_WATCHED_NAMESPACES), *across],
+            "rules": [
+                *grant_rules(rbac.IN_WATCHED_NAMESPACES),
+                *across,
+                *grant_rules(rbac.OUTSIDE_NAMESPACES),
+            ],
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -23,7 +23,7 @@ FOLDER = CLONE / "manifests"
 SAMPLES = FOLDER / "samples"
 FILES = {kind.name: SAMPLES / f"{kind.name.lower()}.yaml" for kind in crd.KINDS}
 ON_MLSERVER = SAMPLES / "deployment-mlserver.yaml"
-WITH_GATEWAY = SAMPLES / "deployment-gateway.yaml"
+WITH_GATEWAY = [SAMPLES / f"deployment-{name}.yaml" for name in ("gateway", "shadow")]
 STRICT = "--validate=strict"
 
 
@@ -38,7 +38,7 @@ def built(plane: ControlPlane, folder: Path) -> list[Object]:
     return list(yaml.safe_load_all(plane.kubectl("kustomize", folder)))
 
 
-@pytest.mark.parametrize("file", [*FILES.values(), ON_MLSERVER, WITH_GATEWAY], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*FILES.values(), ON_MLSERVER, *WITH_GATEWAY], ids=lambda file: file.stem)
 def test_every_kind_has_a_sample_that_the_server_accepts(
     file: Path, control_plane: ControlPlane, namespace: str
 ) -> None:

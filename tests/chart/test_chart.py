@@ -93,10 +93,16 @@ def test_digests_win_over_tags(tmp_path: Path) -> None:
     assert configuration(objects, tmp_path).runtime_image == f"registry.example/trimtab/runtime@{digest}"
 
 
+CLASSES = {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": ["list"]}
+"""All that an operator of some namespaces may do outside of them."""
+
+
 def test_one_role_per_watched_namespace_and_none_across(tmp_path: Path) -> None:
     objects = render("--set", "namespaces={ml,risk}")
     assert configuration(objects, tmp_path).namespaces == ("ml", "risk")
-    assert not of_kind(objects, "ClusterRole") and not of_kind(objects, "ClusterRoleBinding")
+    (outside,), (binding,) = of_kind(objects, "ClusterRole"), of_kind(objects, "ClusterRoleBinding")
+    assert outside["rules"] == [CLASSES]
+    assert binding["roleRef"]["name"] == outside["metadata"]["name"] == "trimtab-system-trimtab-outside"
     where = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "Role")}
     approvers = {("ml", "trimtab-approver"), ("risk", "trimtab-approver")}
     assert where == approvers | {
@@ -125,6 +131,7 @@ def test_across_namespaces_only_when_asked_for(tmp_path: Path) -> None:
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "trimtab-system-other-trimtab"
     assert [subject["namespace"] for subject in binding["subjects"]] == ["trimtab-system"]
     (in_a_namespace,) = [o for o in of_kind(render(), "Role") if o["metadata"]["name"] == "trimtab"]
+    assert role["rules"].pop() == CLASSES
     leases = role["rules"].pop()
     assert role["rules"] == in_a_namespace["rules"]
     assert (leases["verbs"], leases["resourceNames"]) == (["list"], ["trimtab"])
@@ -156,8 +163,8 @@ def test_the_policy_of_actions_holds_where_the_operator_watches(option: str, sel
     assert policy["spec"]["failurePolicy"] == "Fail"
 
 
-def test_without_the_policy_of_actions_nothing_lies_outside_of_namespaces() -> None:
-    objects = render("--set", "actionPolicy.enabled=false,crds.install=false")
+def test_what_lies_outside_of_namespaces_can_be_left_out() -> None:
+    objects = render("--set", "actionPolicy.enabled=false,crds.install=false,gatewayClasses.read=false")
     assert all("namespace" in obj["metadata"] for obj in objects)
     assert {role["metadata"]["name"] for role in of_kind(objects, "Role")} == {"trimtab", "trimtab-election"}
 
@@ -279,6 +286,7 @@ def test_crds_stay_and_can_be_left_out() -> None:
         ("crds.instal=false", "instal"),
         ("crds.install=no", "/crds/install"),
         ("actionPolicy.enabled=no", "/actionPolicy/enabled"),
+        ("gatewayClasses.read=no", "/gatewayClasses/read"),
         ("actionPolicy.enable=false", "enable"),
     ],
 )

@@ -56,4 +56,5 @@ def test_definitions_and_operator_may_be_applied_apart(files: dict[str, str]) ->
     kinds = {name: {obj["kind"] for obj in objects(text)} for name, text in files.items()}
     assert kinds[manifests.CRDS] == {"CustomResourceDefinition"}
     assert kinds[manifests.OPERATOR] >= {"Deployment", "Role", "RoleBinding", "ServiceAccount", "ConfigMap"}
-    assert not {kind for kind in kinds[manifests.OPERATOR] if kind.startswith("Cluster")}, "namespaced"
+    (role,) = [obj for obj in objects(files[manifests.OPERATOR]) if obj["kind"] == "ClusterRole"]
+    assert [rule["resources"] for rule in role["rules"]] == [["gatewayclasses"]], "all else is namespaced"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -76,6 +77,12 @@ TRAEFIK = ProgramSet(
     {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
     usual_seconds=600,
 )
+ENVOY_GATEWAY = ProgramSet(
+    "envoy-gateway",
+    "github.com/envoyproxy/gateway",
+    {"envoy-gateway": "github.com/envoyproxy/gateway/cmd/envoy-gateway"},
+    usual_seconds=240,
+)
 METRICS_SERVER = ProgramSet(
     "metrics-server",
     "sigs.k8s.io/metrics-server",
@@ -89,11 +96,9 @@ ARGO_ROLLOUTS = ProgramSet(
     usual_seconds=330,
 )
 
-SETS = {
-    s.name: s for s in (KUBERNETES, COREDNS, REGISTRY, HELM, KWOK, TRAEFIK, METRICS_SERVER, ARGO_ROLLOUTS)
-}
-NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, KWOK, HELM, COREDNS, TRAEFIK, METRICS_SERVER)
+NEEDED_BY_TESTS = (KUBERNETES, REGISTRY, KWOK, HELM, COREDNS, TRAEFIK, METRICS_SERVER, ENVOY_GATEWAY)
 """In order of need: the API server tests wait for the first two only. Peers are built by the benchmarks."""
+SETS = {s.name: s for s in (*NEEDED_BY_TESTS, ARGO_ROLLOUTS)}
 
 
 def ensure(programs: ProgramSet) -> Path:
@@ -109,6 +114,22 @@ def ensure(programs: ProgramSet) -> Path:
             ):
                 _build(programs, go, folder)
     return programs.directory
+
+
+def module_folder(programs: ProgramSet, module: str) -> Path:
+    """Where the source of a module lies, in the version that the programs are built with; it is downloaded if
+    need be."""
+    go = require_go(programs.source)
+    done = subprocess.run(
+        [go, "mod", "download", "-json", module],
+        cwd=programs.source,
+        env=build_environment(go, programs.source),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise CannotContinue(f"{module} was not downloaded: {done.stderr or done.stdout}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _build(programs: ProgramSet, go: str, folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.objects import Object
 READY_SECONDS = 300
 PODS_SECONDS = 240
 PLURAL = "deployments"
+_COUNTED = re.compile(r'^trimtab_requests_total\{traffic="live",code="..."\} (\d+)$', re.MULTILINE)
 RESOURCE = "deployments.trimtab.dev"
 
 
@@ -122,6 +125,12 @@ class Served:
         done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def counted(self, revision: str) -> int:
+        """Requests that the one pod of the revision has counted, behind a Service of its own."""
+        address = self.world.get("service", f"{self.name}-{revision}")["spec"]["clusterIP"]
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            return sum(map(int, _COUNTED.findall(answer.read().decode())))
 
     def evict_one(self, revision: str = "") -> str:
         """Drain a pod (of the revision) as `kubectl drain` does, by the Eviction API. Returns its uid."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,6 @@ STEPS: Sequence[Mapping[str, Any]] = (
     {"weight": 50},
     {"pause": {"for": "3s"}},
 )
-SEEN = re.compile(r'^trimtab_requests_total\{traffic="live",code="..."\} (\d+)$', re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +42,6 @@ def served(world: World, gateway: str, fragile: str) -> Served:
     served.apply(replicas=1, traffic=TRAFFIC)
     served.ready()
     return served
-
-
-def requests_of(served: Served, revision: str) -> int:
-    """What the one pod of the revision has counted."""
-    address = served.world.get("service", f"{served.name}-{revision}")["spec"]["clusterIP"]
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        return sum(map(int, SEEN.findall(answer.read().decode())))
 
 
 def candidate_that_waits(served: Served, flavour: str, *, replicas: int = 1) -> str:
@@ -74,9 +64,9 @@ def test_no_step_nor_any_way_back_loses_a_request_and_the_share_is_that_of_the_r
         load.mark("steps")
         new = candidate_that_waits(served, "sound")
         # Waits for one generator after the other: four times as many in all.
-        before = {revision: requests_of(served, revision) for revision in (old, new)}
+        before = {revision: served.counted(revision) for revision in (old, new)}
         load.wait_for(1300)
-        seen = {revision: requests_of(served, revision) - before[revision] for revision in (old, new)}
+        seen = {revision: served.counted(revision) - before[revision] for revision in (old, new)}
         load.mark("promotion")
         served.act("promote")
         deployment = served.ready()
@@ -109,7 +99,7 @@ def test_headers_choose_a_side_for_testers_and_for_clients_that_stay(
 
     def ask(**headers: str) -> dict[str, int]:
         """What each side counts of ten requests."""
-        before = {revision: requests_of(served, revision) for revision in (old, new)}
+        before = {revision: served.counted(revision) for revision in (old, new)}
         for _ in range(10):
             answer = requests.post(
                 f"{model}/infer",
@@ -119,7 +109,7 @@ def test_headers_choose_a_side_for_testers_and_for_clients_that_stay(
                 timeout=10,
             )
             assert answer.status_code == 200, answer.text
-        return {revision: requests_of(served, revision) - before[revision] for revision in (old, new)}
+        return {revision: served.counted(revision) - before[revision] for revision in (old, new)}
 
     assert ask(x_beta="yes") == {old: 0, new: 10}
     assert ask(x_user="6f1c-00") == {old: 0, new: 10}

@@ -1,4 +1,4 @@
-"""Plays a Gateway controller and its data plane: answers for routes, and sends by their weights."""
+"""Plays a Gateway controller and its data plane: answers for routes, sends by their weights, and copies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ LOOK_SECONDS = 0.1
 
 
 class PlayedGateway:
-    """Set `refusal` to what it says against routes; `silent` to have it say nothing.
+    """Set `refusal` to what it says against routes, `copies_nothing` to what it says against those that copy
+    requests; `silent` to have it say nothing.
 
     A route that is refused, or not answered for, changes nothing in the data plane: the old weights hold.
     """
 
     def __init__(self, api: Api, serving: ServingPods) -> None:
-        self.refusal = ""
+        self.refusal = self.copies_nothing = ""
         self.silent = False
+        self.controller = "played.example/gateway"
         self.problems: list[Exception] = []
         self._api, self._serving = Api(api.access, api.namespace), serving
         self._ends = threading.Event()
@@ -48,6 +50,11 @@ class PlayedGateway:
         found = self._api.find(HTTP_ROUTE, name)
         return {} if found is None else _weights(found)
 
+    def copies(self, name: str = "flights") -> dict[str, int]:
+        """Percent of the requests that the route's spec copies, by Service."""
+        found = self._api.find(HTTP_ROUTE, name)
+        return {} if found is None else _copies(found)
+
     def _play(self) -> None:
         while not self._ends.wait(LOOK_SECONDS):
             try:
@@ -60,9 +67,10 @@ class PlayedGateway:
     def _answer(self, route: Object) -> None:
         if self.silent:
             return
-        if not self.refusal:
-            self._serving.shares = _weights(route)
-        status = {"parents": [_parent(route, self.refusal)]}
+        refusal = self.refusal or (self.copies_nothing if _mirrors(route) else "")
+        if not refusal and not _is_asked_for_nobody(route):
+            self._serving.shares, self._serving.copies = _weights(route), _copies(route)
+        status = {"parents": [_parent(route, refusal, self.controller)]}
         if route.get("status") != status:
             self._api.patch(HTTP_ROUTE, route["metadata"]["name"], {"status": status}, "status")
 
@@ -74,7 +82,21 @@ def _weights(route: Object) -> dict[str, int]:
     return {backend["name"]: backend["weight"] for backend in backends if backend["weight"]}
 
 
-def _parent(route: Object, refusal: str) -> Object:
+def _mirrors(route: Object) -> list[Object]:
+    filters = [each for rule in route["spec"]["rules"] for each in rule.get("filters", ())]
+    return [each["requestMirror"] for each in filters if each["type"] == "RequestMirror"]
+
+
+def _copies(route: Object) -> dict[str, int]:
+    return {mirror["backendRef"]["name"]: mirror.get("percent", 100) for mirror in _mirrors(route)}
+
+
+def _is_asked_for_nobody(route: Object) -> bool:
+    """Whether every rule wants a header, which the clients of a lab do not send."""
+    return all("headers" in rule["matches"][0] for rule in route["spec"]["rules"])
+
+
+def _parent(route: Object, refusal: str, controller: str) -> Object:
     conditions = [
         {
             "type": type_,
@@ -88,7 +110,7 @@ def _parent(route: Object, refusal: str) -> Object:
     ]
     return {
         "parentRef": route["spec"]["parentRefs"][0],
-        "controllerName": "played.example/gateway",
+        "controllerName": controller,
         "conditions": conditions,
     }
 

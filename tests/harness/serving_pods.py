@@ -45,8 +45,9 @@ class ServingPods:
     """`play` says what pods of a revision do, `rate` how many clients connect per second to each Service.
 
     `shares` is what a Gateway sends to the Service of each revision, in percent of that rate: nothing unless
-    a test plays one. `clients` say what is asked of a model that has a profile; without them a server counts
-    no feature. `kept` are clients beside these that keep their connections.
+    a test plays one. `copies` is how many of its requests it sends there as well, in percent. `clients` say
+    what is asked of a model that has a profile; without them a server counts no feature. `kept` are clients
+    beside these that keep their connections.
     `unanswered` counts clients that found a Service without any ready pod, once it has had one.
     """
 
@@ -60,6 +61,7 @@ class ServingPods:
     ) -> None:
         self.rate = 0.0
         self.shares: Mapping[str, int] = {}
+        self.copies: Mapping[str, int] = {}
         self.unanswered = 0
         self.clients: Clients | None = None
         self.kept: KeptClients | None = None
@@ -227,7 +229,7 @@ class ServingPods:
             now = time.monotonic()
             for service in {service for service, _ in self._slices.values()}:
                 due[service] += self.rate * (now - last) * self._share(service)
-                self._ask(service, int(due[service]))
+                self._ask(service, int(due[service]), copied=service in self.copies)
                 due[service] %= 1
             if self.kept is not None:
                 self.kept.ask(self._ready_servers())
@@ -243,20 +245,22 @@ class ServingPods:
 
     def _share(self, service: str) -> float:
         """Clients ask the front Service; those of revisions are for the Gateway."""
-        return self.shares.get(service, 0) / 100 if service in self._of_revisions else 1.0
+        share = self.copies.get(service, self.shares.get(service, 0))
+        return share / 100 if service in self._of_revisions else 1.0
 
-    def _ask(self, service: str, clients: int) -> None:
+    def _ask(self, service: str, clients: int, *, copied: bool) -> None:
+        """``copied``: nobody waits for the answers."""
         ready = sorted(uid for name, uids in self._slices.values() if name == service for uid in uids)
-        if ready:
+        if ready and not copied:
             self._begun.add(service)
-        elif service in self._begun:
+        elif not copied and service in self._begun:
             self.unanswered += clients
         for _ in range(clients if ready else 0):
             self._asked += 1
             served = self._pods.get(ready[self._asked % len(ready)])
             if served is not None and served.server is not None:
                 served.server.serve(1)
-            else:
+            elif not copied:
                 self.unanswered += 1
 
 

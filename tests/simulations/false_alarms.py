@@ -46,6 +46,10 @@ def _bursts(runs: int, generator: np.random.Generator) -> traffic.Bursts:
     return traffic.in_connections(SAME, runs, SECONDS, generator, requests=20, bad=0.8)
 
 
+def _copied(runs: int, generator: np.random.Generator, *, shared: float) -> Counts:
+    return traffic.copied(SAME, runs, SECONDS, generator, shared=shared)
+
+
 def _hiccups(runs: int, generator: np.random.Generator) -> Counts:
     return traffic.with_hiccups(SAME, runs, SECONDS, generator, pods=(4, 1), every=600)
 
@@ -72,6 +76,8 @@ SCENARIOS = (
         "bad seconds that hit both versions",
         partial(_independent, Traffic(100, 0.2, _BAD_SECONDS, _BAD_SECONDS)),
     ),
+    Scenario("copies of requests, errors of each side alone", partial(_copied, shared=0.0)),
+    Scenario("copies of requests, errors that requests bring with them", partial(_copied, shared=1.0)),
     Scenario("bursts in a connection, counted by connection", lambda n, g: _bursts(n, g).by_connection),
     Scenario("bursts in a connection, counted by request", lambda n, g: _bursts(n, g).by_request, holds=()),
     Scenario("a pod is away for a second now and then", _hiccups, holds=()),

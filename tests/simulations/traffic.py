@@ -53,6 +53,21 @@ def independent(traffic: Traffic, runs: int, seconds: int, generator: np.random.
     return _counts(sides)
 
 
+def copied(
+    traffic: Traffic, runs: int, seconds: int, generator: np.random.Generator, *, shared: float
+) -> Counts:
+    """The candidate gets copies of a share of stable's requests. ``shared``: the part of the errors that the
+    request brings with it, which fails on both sides; the others happen on each side by itself."""
+    trials = generator.poisson(traffic.rate, (runs, seconds))
+    of_request = generator.binomial(trials, np.asarray(traffic.stable) * shared)
+    copied_bad = generator.binomial(of_request, traffic.share)
+    copies = copied_bad + generator.binomial(trials - of_request, traffic.share)
+    own = np.asarray(traffic.stable) * (1 - shared)
+    stable = of_request + generator.binomial(trials - of_request, own)
+    candidate = copied_bad + generator.binomial(copies - copied_bad, own)
+    return _counts([numbers.astype(np.float64) for numbers in (trials, stable, copies, candidate)])
+
+
 @dataclass(frozen=True)
 class Bursts:
     """The same traffic, counted by connection and by request."""

@@ -15,6 +15,7 @@ from trimtab.deployment.children import children_of, deletions_of, serving, want
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.steps import NOTHING
 from trimtab.model.conditions import progressing
 
 QUARANTINE_LIMIT = 20
@@ -81,7 +82,7 @@ def _is_over(observed: DeploymentObserved, candidate: Side) -> bool:
 
 def _aborting(observed: DeploymentObserved, status: DeploymentStatus) -> Decision:
     message = status.abort.message if status.abort else "the candidate is gone"
-    want = wanted(observed, status, 0)
+    want = wanted(observed, status, NOTHING)
     return Decision(
         status=status.model_copy(update={"phase": "Aborting"}),
         conditions=progressing(Reason.ABORTING, message),

@@ -16,6 +16,7 @@ from trimtab.deployment.autoscaling import autoscalers_of, may_be_set, needless
 from trimtab.deployment.budgets import budgets_of
 from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.revision import restored, stale_records
+from trimtab.deployment.steps import Share
 from trimtab.deployment.traffic.capacity import capacity, within
 from trimtab.deployment.traffic.provider import Wanted
 from trimtab.deployment.traffic.providers import provider_of
@@ -25,8 +26,8 @@ from trimtab.model.kinds import WORKLOAD
 from trimtab.model.plan import ChildWrite, Delete, Scale, delete_of
 
 
-def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) -> Wanted:
-    """Pods and traffic for a weight: what may move now, given what is ready now."""
+def wanted(observed: DeploymentObserved, status: DeploymentStatus, share: Share) -> Wanted:
+    """Pods and traffic for a share: what may move now, given what is ready now."""
     provider, replicas = provider_of(observed.spec), capacity(observed.spec, status)
     stable, candidate = status.stable, status.candidate
     if stable is None:
@@ -36,7 +37,7 @@ def wanted(observed: DeploymentObserved, status: DeploymentStatus, weight: int) 
     if candidate is None:
         whole = within(observed.spec, replicas_of(observed, stable))
         return Wanted(Pair(replicas, 0), provider.back(observed, stable, whole))
-    return provider.split(observed, status, stable, candidate, weight)
+    return provider.split(observed, status, stable, candidate, share)
 
 
 def children_of(

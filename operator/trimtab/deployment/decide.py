@@ -24,6 +24,7 @@ from trimtab.deployment.outcome import Decision, finish
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.revision import freeze, revision_of
 from trimtab.deployment.signature import signature_problem
+from trimtab.deployment.steps import NOTHING
 from trimtab.deployment.target import NoTarget, target_of
 from trimtab.deployment.traffic.capacity import ceiling
 from trimtab.deployment.traffic.provider import Problem
@@ -202,7 +203,7 @@ def _without_candidate(
     status = observed.status.model_copy(
         update={"phase": phase, "candidate": None, "step": None, "weight": None}
     )
-    want = wanted(observed, status, 0)
+    want = wanted(observed, status, NOTHING)
     return Decision(
         status, conditions, children_of(observed, status, want), deletions_of(observed, status, want)
     )
@@ -268,7 +269,7 @@ def _begun(
     """Beside a stable revision the first step begins with the role."""
     if status.stable is not None:
         return rollout.begin(replace(observed, status=status), candidate, now)
-    want = wanted(observed, status, 0)
+    want = wanted(observed, status, NOTHING)
     return Decision(
         status,
         progressing(Reason.STARTING, text),

@@ -80,7 +80,8 @@ class Evidence:
 
     ``observed_seconds`` counts time per step, only while the metrics could be read; ``traffic_seconds`` the
     time between rounds since the candidate had its first connection, which is what its samples took;
-    ``stable_down_seconds`` how long stable has had no ready pod.
+    ``stable_down_seconds`` how long stable has had no ready pod. ``mirrored``: what was counted of the
+    candidate are copies of requests.
     """
 
     turn: str
@@ -97,6 +98,7 @@ class Evidence:
     observed_seconds: Mapping[str, float] = field(default_factory=dict)
     traffic_seconds: float = 0.0
     stable_down_seconds: float = 0.0
+    mirrored: bool = False
     labels: Mapping[SideName, Labels] = field(default_factory=lambda: dict.fromkeys(SIDES, Labels()))
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None

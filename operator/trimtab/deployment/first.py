@@ -10,6 +10,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.roles import promoted
+from trimtab.deployment.steps import NOTHING
 from trimtab.model.conditions import Condition, progressing, stalled
 
 
@@ -53,7 +54,7 @@ def _decision(
     wake_at: datetime | None = None,
 ) -> Decision:
     moved = status.model_copy(update={"phase": phase})
-    want = wanted(observed, moved, 0)
+    want = wanted(observed, moved, NOTHING)
     return Decision(
         moved, shown, children_of(observed, moved, want), deletions_of(observed, moved, want), wake_at=wake_at
     )

@@ -23,6 +23,7 @@ from trimtab.deployment.analysis import (
 )
 from trimtab.deployment.bounds import judge_load, judge_query
 from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.mirrored import chances
 from trimtab.deployment.steps import Position, looks, position, step_key
 
 
@@ -53,18 +54,18 @@ def _judged(
     metric: Metric, spec: DeploymentSpec, at: Position, evidence: Evidence, profiles: Profiles
 ) -> MetricVerdict:
     """One metric as of now. Rates are judged at every step, distributions in analyze steps."""
-    alpha = alpha_of(spec.rollout.analysis)
+    alpha, steps = alpha_of(spec.rollout.analysis), spec.rollout.steps
     match metric.preset:
         case "errorRate" | "clientErrors" | "latency":
             min_samples = at.analyze.min_samples if at.analyze else 0
             rate = judge_rate if metric.source_ref is None else judge_counted
-            return rate(metric, evidence, alpha=alpha, min_samples=min_samples)
+            return rate(metric, evidence, alpha=alpha / chances(steps), min_samples=min_samples)
         case "saturation":
             return judge_load(metric, evidence)
         case None:
             return judge_query(metric, evidence, at.index)
         case "trainServeSkew" | "predictionShift":
-            total = looks(spec.rollout.steps)
+            total = looks(steps)
             return judge_distribution(metric, evidence, profiles, alpha=alpha, looks=total, step=at.analyze)
 
 

@@ -53,11 +53,13 @@ def with_report(
 
 
 def observed_weight(evidence: Evidence | None) -> int | None:
-    """The candidate's share of the connections or requests counted so far, in percent."""
+    """The candidate's share of the connections or requests counted so far, in percent; of copies how many
+    there were for a hundred requests of stable."""
     if evidence is None:
         return None
-    total = sum(evidence.units.values())
-    return round(100 * evidence.units["candidate"] / total) if total else None
+    ours, theirs = evidence.units["candidate"], evidence.units["stable"]
+    total = theirs if evidence.mirrored else ours + theirs
+    return min(100, round(100 * ours / total)) if total else None
 
 
 def _is_due(
@@ -90,9 +92,10 @@ def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:
 
 def _same(status: DeploymentStatus, stored: DeploymentStatus) -> WeightStatus | None:
     """As stored, unless another weight is asked for."""
-    if status.weight is None or stored.weight is None or status.weight.desired != stored.weight.desired:
-        return status.weight
-    return stored.weight
+    fresh, known = status.weight, stored.weight
+    if fresh is None or known is None or (fresh.desired, fresh.mirror) != (known.desired, known.mirror):
+        return fresh
+    return known
 
 
 def seconds_to_verdict(verdict: MetricVerdict, evidence: Evidence | None) -> int | None:

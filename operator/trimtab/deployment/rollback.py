@@ -18,6 +18,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.roles import rolled_back
+from trimtab.deployment.steps import NOTHING
 from trimtab.deployment.traffic.capacity import ceiling
 from trimtab.deployment.turn import turn_name
 from trimtab.model.conditions import Condition, progressing, stalled
@@ -99,7 +100,7 @@ def _waiting(observed: DeploymentObserved, status: DeploymentStatus, now: dateti
     )
     moved = status.model_copy(update={"phase": "Stalled" if blocked else "RollingBack"})
     wake = None if blocked else _deadline(observed, status, now)
-    want = wanted(observed, moved, 0)
+    want = wanted(observed, moved, NOTHING)
     return Decision(
         moved, shown, children_of(observed, moved, want), deletions_of(observed, moved, want), wake
     )
@@ -115,7 +116,7 @@ def _move(observed: DeploymentObserved, now: datetime) -> Decision:
         update={"quarantine": quarantined(before, stable, reason, message, now)}
     )
     text = f"{_words(to)} has all traffic again; {_words(stable)} is quarantined"
-    want = wanted(observed, status, 0)
+    want = wanted(observed, status, NOTHING)
     return Decision(
         status,
         progressing(Reason.ROLLING_BACK, text),

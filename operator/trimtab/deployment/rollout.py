@@ -15,7 +15,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.stepping import advance
-from trimtab.deployment.steps import position
+from trimtab.deployment.steps import NOTHING, position
 from trimtab.deployment.turn import Turn, enter, give_up, stay
 
 
@@ -50,7 +50,7 @@ def _go_on(turn: Turn) -> Decision:
     if not turn.observed.spec.rollout.freeze:
         return follow_alone(turn) if is_alone(turn) else advance(turn)
     if turn.observed.status.step is None:
-        turn = replace(turn, at=replace(turn.at, weight=0))
+        turn = replace(turn, at=replace(turn.at, share=NOTHING))
     text = "rollout.freeze is set: no step begins until it is removed; a failure still aborts"
     return stay(turn, Reason.FROZEN, text, phase="Paused")
 
@@ -65,11 +65,11 @@ def _failed(turn: Turn) -> Decision | None:
 
 
 def _promote_step(turn: Turn, action: actions.Action) -> Decision:
-    """A person ends the wait of this step. A weight that is being set is not skipped, unless stable is down;
+    """A person ends the wait of this step. Traffic that is being moved is not skipped, unless stable is down;
     nor is a freeze."""
     alone = is_alone(turn)
-    sets_weight = turn.at.step is None or (turn.at.step.weight is not None and not alone)
-    if turn.observed.spec.rollout.freeze or sets_weight:
+    is_moving = turn.at.step is None or (turn.at.step.moves_traffic and not alone)
+    if turn.observed.spec.rollout.freeze or is_moving:
         return _stale(turn, action)
     decision = promote_alone(turn) if alone else enter(turn, turn.at.index + 1)
     return _acted(decision, action, turn.now).note(

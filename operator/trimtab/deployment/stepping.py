@@ -12,7 +12,7 @@ from trimtab.deployment.observed import DeploymentObserved
 from trimtab.deployment.outcome import Decision
 from trimtab.deployment.reasons import Reason
 from trimtab.deployment.roles import promoted
-from trimtab.deployment.steps import brief_pause, position
+from trimtab.deployment.steps import NOTHING, brief_pause, position
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.turn import Turn, enter, give_up, stay, too_late, unready, wait
 from trimtab.deployment.waiting import undecided
@@ -29,8 +29,8 @@ def advance(turn: Turn) -> Decision:
         return enter(turn, 0)
     if at.step is None:
         return _promotion(turn)
-    if at.step.weight is not None:
-        return _weight(turn)
+    if at.step.moves_traffic:
+        return _traffic(turn)
     problem = provider_of(observed.spec).problem(observed)
     if problem is not None and problem.answered:
         return stay(turn, problem.reason, problem.message)
@@ -46,33 +46,43 @@ def _time(turn: Turn, step: Step) -> Decision:
     return _pause(turn) if step.pause is not None else _analyze(turn)
 
 
+def time_stands(observed: DeploymentObserved) -> bool:
+    """Whether no time is counted for the step: people have frozen the rollout, what is to decide cannot be
+    read, or nothing can go on until somebody changes the spec or the cluster."""
+    problem = provider_of(observed.spec).problem(observed)
+    lasts = problem is not None and problem.lasting
+    return observed.is_frozen or observed.spec.rollout.freeze or lasts
+
+
 def running_step(observed: DeploymentObserved) -> int:
     """The step that time is counted for now: that of status, or the brief pause behind an applied weight."""
     status, steps = observed.status, observed.spec.rollout.steps
     at = position(steps, status.step)
     if at.step is None or brief_pause(steps, at.index) is None:
         return at.index
-    want = wanted(observed, status, at.weight)
-    return at.index + provider_of(observed.spec).is_applied(observed, want, at.weight)
+    want = wanted(observed, status, at.share)
+    return at.index + provider_of(observed.spec).is_applied(observed, want, at.share)
 
 
-def _weight(turn: Turn) -> Decision:
+def _traffic(turn: Turn) -> Decision:
     provider = provider_of(turn.observed.spec)
-    want = wanted(turn.observed, turn.observed.status, turn.at.weight)
-    if provider.is_applied(turn.observed, want, turn.at.weight):
-        return _weight_applied(turn)
+    want = wanted(turn.observed, turn.observed.status, turn.at.share)
+    if provider.is_applied(turn.observed, want, turn.at.share):
+        return _applied(turn)
     if _only_stable_lacks_pods(turn, want):
         # Not the candidate's fault: it is not given up for it, and goes on when the time is over.
         late = turn.seconds >= turn.observed.spec.rollout.progress_deadline_seconds
-        return _weight_applied(turn) if late else wait(turn)
+        return _applied(turn) if late else wait(turn)
     return _short_of(turn, want.pair.candidate)
 
 
 def _short_of(turn: Turn, size: int) -> Decision:
-    """Pods are missing, or the data plane has not taken the weight."""
+    """Pods are missing, or the data plane has not taken the share."""
     why, message = unready(turn, size)
     problem = provider_of(turn.observed.spec).problem(turn.observed)
     if why is None and problem is not None and ready(turn.observed, turn.candidate) >= size:
+        if problem.lasting:
+            return stay(turn, problem.reason, problem.message)
         # A second without an answer is what every change of a route takes: nothing to write.
         shown = problem.answered or turn.seconds > ANSWER_SECONDS
         why, message = (problem.reason if shown else None), problem.message
@@ -88,7 +98,7 @@ def _only_stable_lacks_pods(turn: Turn, want: Wanted) -> bool:
     )
 
 
-def _weight_applied(turn: Turn) -> Decision:
+def _applied(turn: Turn) -> Decision:
     """The next step begins: behind a brief pause, when that is over."""
     pause = brief_pause(turn.observed.spec.rollout.steps, turn.at.index)
     following = turn.at.index + 1
@@ -99,8 +109,11 @@ def _weight_applied(turn: Turn) -> Decision:
         if left > 0:
             return wait(turn, wake=left)
         following += 1
-    text = provider_of(turn.observed.spec).weight_text(turn.at.weight, turn.pods)
-    return _begin(_noted(turn, f"weight-{turn.at.index}-{turn.name}", Reason.WEIGHT_APPLIED, text), following)
+    text = provider_of(turn.observed.spec).share_text(turn.at.share, turn.pods)
+    mirrored = turn.at.share.mirror > 0
+    reason = Reason.MIRROR_APPLIED if mirrored else Reason.WEIGHT_APPLIED
+    entry = f"{'mirror' if mirrored else 'weight'}-{turn.at.index}-{turn.name}"
+    return _begin(_noted(turn, entry, reason, text), following)
 
 
 def _noted(turn: Turn, entry_id: str, reason: Reason, message: str) -> Turn:
@@ -196,7 +209,7 @@ def _promote(turn: Turn) -> Decision:
         }
     )
     text = f"{candidate.model_version}, revision {candidate.revision}, takes all traffic"
-    want = wanted(observed, status, 0)
+    want = wanted(observed, status, NOTHING)
     return Decision(
         status,
         progressing(Reason.PROMOTING, text),

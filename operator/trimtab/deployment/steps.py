@@ -10,12 +10,33 @@ from trimtab.apis.v1alpha1.rollout import Analyze, Step
 
 
 @dataclass(frozen=True)
+class Share:
+    """What the candidate gets, in percent of the requests: answered ones (``weight``), and copies
+    (``mirror``)."""
+
+    weight: int = 0
+    mirror: int = 0
+
+    @property
+    def pods_share(self) -> int:
+        """What its pods have to bear."""
+        return self.weight or self.mirror
+
+
+NOTHING, ALL = Share(), Share(weight=100)
+
+
+@dataclass(frozen=True)
 class Position:
     """The step the rollout is in; ``step`` None = behind the last one: the candidate is promoted."""
 
     index: int
     step: Step | None
-    weight: int
+    share: Share
+
+    @property
+    def weight(self) -> int:
+        return self.share.weight
 
     @property
     def analyze(self) -> Analyze | None:
@@ -23,23 +44,33 @@ class Position:
 
 
 def position(steps: Sequence[Step], status: StepStatus | None) -> Position:
-    """``weight`` is that of the last weight step up to here; before the first one it is 0, behind all 100."""
+    """The share is that of the last step up to here that moves traffic; before the first one it is nothing,
+    behind all of them everything."""
     index = min(status.index if status else 0, len(steps))
     if index == len(steps):
-        return Position(index, None, 100)
-    weights = [step.weight for step in steps[: index + 1] if step.weight is not None]
-    return Position(index, steps[index], weights[-1] if weights else 0)
+        return Position(index, None, ALL)
+    moving = [step for step in steps[: index + 1] if step.moves_traffic]
+    return Position(index, steps[index], _share(moving[-1]) if moving else NOTHING)
+
+
+def _share(step: Step) -> Share:
+    return Share(mirror=step.shadow.percent) if step.shadow else Share(weight=step.weight or 0)
+
+
+def has_shadow(steps: Sequence[Step]) -> bool:
+    return any(step.shadow is not None for step in steps)
 
 
 BRIEF_PAUSE_SECONDS = 5
 
 
 def brief_pause(steps: Sequence[Step], index: int) -> int | None:
-    """Seconds of the pause behind the weight step ``index``, if it is too short to be said in status.
+    """Seconds of the pause behind the step ``index``, which moves traffic, if it is too short to be said in
+    status.
 
-    It is waited for in the weight step: a status that would stand for a few seconds is not worth a write.
+    It is waited for in that step: a status that would stand for a few seconds is not worth a write.
     """
-    if index + 1 >= len(steps) or steps[index].weight is None:
+    if index + 1 >= len(steps) or not steps[index].moves_traffic:
         return None
     pause = steps[index + 1].pause
     seconds = pause.seconds if pause else None

@@ -136,8 +136,13 @@ def _decision(
     wake: float = WAKE_SECONDS,
 ) -> Decision:
     observed = turn.observed
-    want = wanted(observed, status, turn.at.weight)
-    weight = WeightStatus(desired=turn.at.weight, applied=provider_of(observed.spec).share(observed))
+    want = wanted(observed, status, turn.at.share)
+    provider = provider_of(observed.spec)
+    weight = WeightStatus(
+        desired=turn.at.weight,
+        applied=provider.share(observed),
+        mirror=turn.at.share.mirror or None,
+    )
     moved = status.model_copy(update={"weight": weight})
     return Decision(
         status=_reported(turn, moved, seconds),

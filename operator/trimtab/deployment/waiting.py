@@ -27,8 +27,9 @@ def waiting(at: Position, spec: DeploymentSpec, replicas: int, verdicts: Sequenc
     """``replicas``: pods that all of the traffic takes. ``verdicts``: as of this pass."""
     if at.step is None:
         return Waiting(Reason.PROMOTING, f"all {replicas} pods, then all traffic")
-    if at.step.weight is not None:
-        return Waiting(Reason.SETTING_WEIGHT, provider_of(spec).weight_text(at.weight, replicas))
+    if at.step.moves_traffic:
+        reason = Reason.SETTING_MIRROR if at.share.mirror else Reason.SETTING_WEIGHT
+        return Waiting(reason, provider_of(spec).share_text(at.share, replicas))
     if at.step.experiment is not None:
         text = (
             f"experiment for {at.step.experiment.for_} at weight {at.weight}: the share of labels that are 1"
@@ -38,7 +39,8 @@ def waiting(at: Position, spec: DeploymentSpec, replicas: int, verdicts: Sequenc
         return Waiting(Reason.ANALYZING, analysis_text(verdicts))
     if at.step.pause.seconds is None:
         return Waiting(Reason.AWAITING_PERSON, "waits for `trimtab promote`, or `trimtab abort`", "Paused")
-    return Waiting(Reason.PAUSED, f"pause of {at.step.pause.for_} at weight {at.weight}", "Paused")
+    at_share = f"with {at.share.mirror} % mirrored" if at.share.mirror else f"at weight {at.weight}"
+    return Waiting(Reason.PAUSED, f"pause of {at.step.pause.for_} {at_share}", "Paused")
 
 
 def analysis_text(verdicts: Sequence[MetricVerdict]) -> str:

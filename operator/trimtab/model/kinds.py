@@ -9,7 +9,7 @@ from trimtab.apis.v1alpha1.meta import GROUP, VERSION
 
 @dataclass(frozen=True)
 class Kind:
-    """A namespaced resource as the API server names it."""
+    """A resource as the API server names it: a namespaced one, but for GatewayClass."""
 
     group: str
     version: str
@@ -51,6 +51,7 @@ CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 EVENT = Kind("", "v1", "Event", "events")
 CONTROLLER_REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+GATEWAY_CLASS = Kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses")
 GATEWAY = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
 JOB = Kind("batch", "v1", "Job", "jobs")

@@ -91,6 +91,11 @@ def workload(deployment: str, revision: str) -> str:
     return f"{deployment}-{revision}"
 
 
+def probe_route(deployment: str) -> str:
+    """HTTPRoute by which a Gateway is asked whether it copies requests; it matches none."""
+    return f"{deployment}-mirror-probe"
+
+
 def revision_of_child(deployment: str, name: str) -> str:
     """Inverse of `workload`; empty for any other name."""
     return name.removeprefix(f"{deployment}-") if name.startswith(f"{deployment}-") else ""

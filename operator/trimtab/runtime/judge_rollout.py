@@ -16,11 +16,12 @@ from trimtab.deployment.counted import CountLook, counts_question
 from trimtab.deployment.evidence import Evidence, with_looks, with_source_counts
 from trimtab.deployment.experiment import with_baseline
 from trimtab.deployment.judgement import judge
+from trimtab.deployment.mirrored import at_share
 from trimtab.deployment.observed import DeploymentObserved, PodObserved, VersionObserved
 from trimtab.deployment.pod_counters import SideName, Unit
 from trimtab.deployment.queries import Look, Question, question
 from trimtab.deployment.runtimes import TRIMTAB, MetricMapping, counts_of
-from trimtab.deployment.stepping import running_step
+from trimtab.deployment.stepping import running_step, time_stands
 from trimtab.deployment.steps import position
 from trimtab.deployment.traffic.providers import provider_of
 from trimtab.deployment.uncounted import without_uncounted
@@ -81,13 +82,15 @@ class RolloutJudge:
         looks = self._looks(observed, key, sides, known) if compared else {}
         seen = replace(observed, metrics_problem=problem)
         if compared:
+            at = position(observed.spec.rollout.steps, status.step)
+            known = at_share(known, at.share, provider_of(observed.spec).share(observed))
             known = with_source_counts(known, analysis, _count_looks(observed, sides, pods, looks), unit)
             self._book.keep(observed.uid, known)
             seen = replace(seen, query_problems=_problems(looks, known))
         evidence = self._book.tick(
             observed.uid,
             running_step(observed) if compared else probation.CLOCK_INDEX,
-            frozen=seen.is_frozen or observed.spec.rollout.freeze,
+            frozen=time_stands(seen),
             stable_is_down=not any(pod.ready for pod in pods["stable" if compared else "candidate"]),
         )
         if round_ is not None:
@@ -100,7 +103,7 @@ class RolloutJudge:
             return replace(seen, evidence=evidence)
         judged_step = status.step.index if status.step else 0
         evidence = with_looks(evidence, analysis, looks, judged_step)
-        evidence = with_baseline(evidence, position(observed.spec.rollout.steps, status.step))
+        evidence = with_baseline(evidence, at)
         verdicts, evidence = judge(observed.spec, status.step, evidence, profiles, problem)
         runtimes = {name: endpoint.runtime for name, endpoint in _endpoints(observed, sides).items()}
         verdicts = without_uncounted(verdicts, analysis.effective_metrics, runtimes)

@@ -46,7 +46,7 @@ class DeploymentReconciler:
 
     async def plan(self, obj: Object, now: datetime) -> Plan:
         deployment = parse(Deployment, obj)
-        observed = self._observe(obj, deployment)
+        observed = await self._routing.with_classes(self._observe(obj, deployment))
         plan = decide(await self._judge.judged(deployment, observed, now), now)
         return _woken(plan, observed.routing.wake_seconds, now)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from trimtab.apis.v1alpha1.deployment import Deployment
 from trimtab.cluster.cache import Cache
+from trimtab.cluster.client import Client, Refused
+from trimtab.deployment.observed import DeploymentObserved
+from trimtab.deployment.traffic.mirroring import is_to_begin
 from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, gateway_namespace, unconfirmed
-from trimtab.model.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE
+from trimtab.model import names
+from trimtab.model.kinds import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from trimtab.runtime.observe_workloads import services_of
 
 Object = Mapping[str, Any]
@@ -22,7 +27,8 @@ class RoutingObserver:
     A process that begins anew knows nothing of before, and waits once more: never too short.
     """
 
-    def __init__(self, cache: Cache, *, served: bool, scopes: Iterable[str | None]) -> None:
+    def __init__(self, client: Client, cache: Cache, *, served: bool, scopes: Iterable[str | None]) -> None:
+        self._client = client
         self._cache = cache
         self._served = served
         self._scopes = frozenset(scopes)
@@ -30,11 +36,13 @@ class RoutingObserver:
 
     def of(self, obj: Object, deployment: Deployment) -> Routing:
         uid = obj["metadata"]["uid"]
-        routes = self._cache.owned_by(uid, HTTP_ROUTE)
-        route, services = (routes[0] if routes else None), services_of(self._cache, uid)
+        routes = {one["metadata"]["name"]: one for one in self._cache.owned_by(uid, HTTP_ROUTE)}
+        name = obj["metadata"]["name"]
+        route, probe = routes.get(name), routes.get(names.probe_route(name))
+        services = services_of(self._cache, uid)
         reference = deployment.spec.traffic.gateway_ref
         if reference is None:
-            return Routing(served=self._served, route=route, services=services)
+            return Routing(served=self._served, route=route, probe=probe, services=services)
         namespace = gateway_namespace(reference, obj["metadata"]["namespace"])
         confirmed = route is not None and unconfirmed(route, reference) is None
         return Routing(
@@ -42,6 +50,7 @@ class RoutingObserver:
             gateway=self._cache.get(GATEWAY, namespace, reference.name),
             gateway_is_watched=bool({None, namespace} & self._scopes),
             route=route,
+            probe=probe,
             services=services,
             rival=_rival(obj, self._cache),
             steady_in_seconds=self._steady_in_seconds(uid, route, confirmed=confirmed),
@@ -57,6 +66,20 @@ class RoutingObserver:
         if known is None or known[0] != generation:
             known = self._confirmed[uid] = (generation, time.monotonic())
         return max(0.0, STEADY_SECONDS - (time.monotonic() - known[1]))
+
+    async def with_classes(self, observed: DeploymentObserved) -> DeploymentObserved:
+        """With what GatewayClasses say, where requests are about to be copied: a few times per rollout, so it
+        is read live."""
+        if not is_to_begin(observed):
+            return observed
+        try:
+            classes = tuple(await self._client.list(GATEWAY_CLASS, None))
+        except Refused as error:
+            problem = (
+                f"the operator may not list {GATEWAY_CLASS} ({error}); set gatewayClasses.read of the chart"
+            )
+            return replace(observed, routing=replace(observed.routing, classes_problem=problem))
+        return replace(observed, routing=replace(observed.routing, classes=classes))
 
 
 def sharing(obj: Object, cache: Cache) -> list[Object]:

@@ -131,7 +131,7 @@ class Operator:
                 watch=watch,
                 queries=queries,
                 settings=self._configuration.settings(),
-                routing=self._routing(watched),
+                routing=self._routing(client, watched),
             ),
             beat=self._beat,
             is_ours=territory.is_ours,
@@ -204,9 +204,9 @@ class Operator:
                 logger.warning("kinds not discovered: %s", error)
                 await asyncio.sleep(DISCOVERY_RETRY_SECONDS)
 
-    def _routing(self, watched: Sequence[Watched]) -> RoutingObserver:
+    def _routing(self, client: Client, watched: Sequence[Watched]) -> RoutingObserver:
         served = any(one.kind is HTTP_ROUTE for one in watched)
-        return RoutingObserver(self._cache, served=served, scopes=self._configuration.scopes)
+        return RoutingObserver(client, self._cache, served=served, scopes=self._configuration.scopes)
 
     def _territory(self, client: Client, events: handlers.Events) -> Territory:
         configuration = self._configuration

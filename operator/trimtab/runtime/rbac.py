@@ -22,6 +22,7 @@ from trimtab.model.kinds import (
     EVENT,
     EXPERIMENT,
     GATEWAY,
+    GATEWAY_CLASS,
     HTTP_ROUTE,
     JOB,
     LEASE,
@@ -196,6 +197,11 @@ IN_WATCHED_NAMESPACES = (
 ACROSS_NAMESPACES = (Grant(LEASE, {"list": "a namespace with a live operator of its own is left alone"}),)
 """Only for an operator of the whole cluster, beside the rules for a namespace."""
 
+OUTSIDE_NAMESPACES = (
+    Grant(GATEWAY_CLASS, {"list": "whether a Gateway's controller copies requests, before a shadow step"}),
+)
+"""On what belongs to no namespace."""
+
 IN_LEASE_NAMESPACE = (Grant(LEASE, {"create": "the first election in this namespace"}),)
 ON_OWN_LEASE = (Grant(LEASE, {"get": "who leads", "update": "renew, take over, release"}),)
 
@@ -212,6 +218,7 @@ def chart_files(lease_name: str) -> dict[str, str]:
     return {
         "rules-namespace.yaml": HEADER + role_rules(IN_WATCHED_NAMESPACES),
         "rules-cluster.yaml": HEADER + across,
+        "rules-outside.yaml": HEADER + role_rules(OUTSIDE_NAMESPACES),
         "rules-lease.yaml": HEADER + lease,
     }
 

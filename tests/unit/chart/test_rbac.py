@@ -17,13 +17,20 @@ from trimtab.runtime.rbac import (
     IN_LEASE_NAMESPACE,
     IN_WATCHED_NAMESPACES,
     ON_OWN_LEASE,
+    OUTSIDE_NAMESPACES,
     Grant,
 )
 from trimtab.runtime.routes import WATCHED
 
 OF_USERS = (EXPERIMENT, MODEL_VERSION, DEPLOYMENT, DRIFT_MONITOR)
 MADE_BY_US_TOO = (EXPERIMENT, MODEL_VERSION)
-ALL = (*IN_WATCHED_NAMESPACES, *ACROSS_NAMESPACES, *IN_LEASE_NAMESPACE, *ON_OWN_LEASE)
+ALL = (
+    *IN_WATCHED_NAMESPACES,
+    *ACROSS_NAMESPACES,
+    *OUTSIDE_NAMESPACES,
+    *IN_LEASE_NAMESPACE,
+    *ON_OWN_LEASE,
+)
 
 
 def _rules(text: str) -> list[dict[str, list[str]]]:
@@ -78,6 +85,11 @@ def test_rendered_rules_are_the_table() -> None:
 def test_across_namespaces_only_leases_of_one_name_are_listed() -> None:
     (rule,) = _rules(rbac.chart_files("the-lease")["rules-cluster.yaml"])
     assert (rule["resources"], rule["verbs"], rule["resourceNames"]) == (["leases"], ["list"], ["trimtab"])
+
+
+def test_outside_of_namespaces_only_classes_of_gateways_are_listed() -> None:
+    (rule,) = _rules(rbac.chart_files("the-lease")["rules-outside.yaml"])
+    assert (rule["resources"], rule["verbs"]) == (["gatewayclasses"], ["list"])
 
 
 def test_only_the_own_lease_may_be_changed() -> None:

@@ -29,7 +29,7 @@ from trimtab.deployment.observed import (
 )
 from trimtab.deployment.probation import CLOCK_INDEX, judged_sides
 from trimtab.deployment.revision import parse_record
-from trimtab.deployment.stepping import running_step
+from trimtab.deployment.stepping import running_step, time_stands
 from trimtab.deployment.steps import step_key
 from trimtab.deployment.turn import turn_name
 from trimtab.model import names
@@ -305,7 +305,7 @@ class World:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         status = self.typed
-        stands = self.observe().is_frozen or self.spec.rollout.freeze
+        stands = time_stands(self.observe())
         if status.probation is not None and status.stable is not None and not stands:
             key = step_key(turn_name(status.stable), CLOCK_INDEX)
             self.seconds[key] = self.seconds.get(key, 0.0) + seconds

@@ -1,7 +1,7 @@
 """The small world with a Gateway: a data plane that takes the route late, and refuses it when told to.
 
 It checks at each write what the data plane could do with it: no weight for a revision without endpoints,
-no pods taken away from one that the data plane still sends requests to.
+no pods taken away from one that the data plane still sends requests to, no copies that nobody has agreed to.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from tests.unit.operator.deployment_world import Refused, Workload, World
 
 from trimtab.apis.v1alpha1.deployment import DeploymentSpec
 from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus
+from trimtab.apis.v1alpha1.traffic import GatewayReference
 from trimtab.deployment.observed import DeploymentObserved, VersionObserved, WorkloadObserved
 from trimtab.deployment.traffic.gateway_pods import pods_for
-from trimtab.deployment.traffic.routing import STEADY_SECONDS, Routing, named_by, weights_of
+from trimtab.deployment.traffic.routing import (
+    STEADY_SECONDS,
+    Routing,
+    mirror_of,
+    named_by,
+    unconfirmed,
+    weights_of,
+)
 from trimtab.model import names
 from trimtab.model.kinds import AUTOSCALER, HTTP_ROUTE, SERVICE
 from trimtab.model.plan import Apply, Delete, Scale, controller_uid
@@ -30,10 +38,17 @@ TRAFFIC: dict[str, Any] = {
 }
 
 
+EDGE = GatewayReference(name="edge")
+PROBE = names.probe_route("churn")
+
+
 class GatewayWorld(World):
     def __init__(self, spec: DeploymentSpec, versions: tuple[VersionObserved, ...]) -> None:
         super().__init__(spec, versions)
         self.http_route: dict[str, Any] | None = None
+        self.probe: dict[str, Any] | None = None
+        self.copies_nothing = ""
+        self.classes: list[dict[str, Any]] = []
         self.services: dict[str, dict[str, Any]] = {}
         self.autoscalers: dict[str, dict[str, Any]] = {}
         self.behind: set[str] = set()
@@ -49,6 +64,8 @@ class GatewayWorld(World):
             gateway={},
             gateway_is_watched=True,
             route=self.http_route,
+            probe=self.probe,
+            classes=tuple(self.classes),
             services=dict(self.services),
             steady_in_seconds=None
             if since is None
@@ -69,6 +86,8 @@ class GatewayWorld(World):
 
     def _carry_out(self, write: Any) -> None:
         match write:
+            case Apply(kind=kind, body=body) if kind is HTTP_ROUTE and body["metadata"]["name"] == PROBE:
+                self.probe = self._route_of(write, self.probe)
             case Apply(kind=kind) if kind is HTTP_ROUTE:
                 self._apply_route(write)
             case Apply(kind=kind, body=body) if kind is SERVICE and body["metadata"]["name"] != "churn":
@@ -80,25 +99,37 @@ class GatewayWorld(World):
                 del self.autoscalers[name.removeprefix("churn-")]
             case Delete(kind=kind) if kind is SERVICE:
                 self._delete_service(write)
+            case Delete(kind=kind, name=name) if kind is HTTP_ROUTE and name == PROBE:
+                self.probe = None
             case Delete(kind=kind) if kind is HTTP_ROUTE:
                 self.http_route = None
             case _:
                 super()._carry_out(write)
 
     def _apply_route(self, apply: Apply) -> None:
-        before, stored = self.weights, self._stored(apply, self.http_route)
-        known = self.http_route or {"metadata": {"generation": 0}, "status": {}}
-        generation = known["metadata"]["generation"] + 1
-        meta = {**stored["metadata"], "generation": generation}
-        self.http_route = {**stored, "metadata": meta, "status": known["status"]}
+        before, copied = self.weights, mirror_of(self.http_route, "churn")
+        self.http_route = self._route_of(apply, self.http_route)
         self._confirmed_at = None
-        assert named_by(self.http_route, "churn") <= self.weights.keys(), (
+        mirror = mirror_of(self.http_route, "churn")
+        copies = {mirror.revision} if mirror else set()
+        assert named_by(self.http_route, "churn") - copies <= self.weights.keys(), (
             "a header leads where no weight does"
         )
+        if mirror and not (copied and copied.revision == mirror.revision):
+            assert unconfirmed(self.probe, EDGE) is None, "copies that no Gateway has agreed to"
+            assert any(pod.name in self.behind for pod in self.workloads[mirror.revision].pods)
+        assert not (copies & self.weights.keys()), "what is counted must be copies or answers, not both"
         for revision, weight in self.weights.items():
             if weight > before.get(revision, 0) and not self.pods_fail:
                 self._assert_has_endpoints(revision, weight)
         assert sum(self.weights.values()) in (0, 100) or self.edited
+
+    def _route_of(self, apply: Apply, before: dict[str, Any] | None) -> dict[str, Any]:
+        """As stored: a generation more, and nobody has answered for it."""
+        stored = self._stored(apply, before)
+        known = before or {"metadata": {"generation": 0}, "status": {}}
+        meta = {**stored["metadata"], "generation": known["metadata"]["generation"] + 1}
+        return {**stored, "metadata": meta, "status": known["status"]}
 
     def _assert_has_endpoints(self, revision: str, weight: int) -> None:
         there = sum(pod.name in self.behind for pod in self.workloads[revision].pods)
@@ -163,28 +194,30 @@ class GatewayWorld(World):
         self.behind = {
             pod.name for r, w in self.workloads.items() if r in self.services for pod in w.pods if pod.ready
         }
+        if self.probe is not None:
+            self.probe = self._answered(self.probe, self.refuses or self.copies_nothing)
         if self.http_route is None:
             self.data_plane = {}
             return
         if not self.refuses:
             self.data_plane = self.weights
-        self._answer()
+        self.http_route = self._answered(self.http_route, self.refuses)
+        self._confirmed_at = None if self.refuses else self._confirmed_at or self.now
 
-    def _answer(self) -> None:
-        assert self.http_route is not None
-        generation = self.http_route["metadata"]["generation"]
-        status = "False" if self.refuses else "True"
+    def _answered(self, route: dict[str, Any], refusal: str) -> dict[str, Any]:
+        generation = route["metadata"]["generation"]
+        status = "False" if refusal else "True"
         conditions = [
-            {"type": type_, "status": status, "observedGeneration": generation, "message": self.refuses}
+            {"type": type_, "status": status, "observedGeneration": generation, "message": refusal}
             for type_ in ("Accepted", "ResolvedRefs")
         ]
         parent = {"parentRef": {"name": "edge"}, "controllerName": "played", "conditions": conditions}
         answered = {"parents": [parent]}
-        if self.http_route["status"] != answered:
-            self._number += 1
-            meta = {**self.http_route["metadata"], "resourceVersion": str(self._number)}
-            self.http_route = {**self.http_route, "metadata": meta, "status": answered}
-        self._confirmed_at = None if self.refuses else self._confirmed_at or self.now
+        if route["status"] == answered:
+            return route
+        self._number += 1
+        meta = {**route["metadata"], "resourceVersion": str(self._number)}
+        return {**route, "metadata": meta, "status": answered}
 
     def edit_route(self, weights: dict[str, int]) -> None:
         """Somebody else writes other weights."""

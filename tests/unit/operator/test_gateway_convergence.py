@@ -20,6 +20,9 @@ from tests.unit.operator.test_deployment_convergence import (
 )
 
 from trimtab.deployment.analysis import MetricVerdict, Verdict
+from trimtab.deployment.traffic.routing import Mirror, mirror_of
+
+SHADOW: list[dict[str, Any]] = [{"shadow": {"percent": 20}}, {"pause": {"for": "10s"}}]
 
 
 def serving_one(steps: list[dict[str, Any]], replicas: int = 4) -> GatewayWorld:
@@ -36,14 +39,20 @@ def serving_one(steps: list[dict[str, Any]], replicas: int = 4) -> GatewayWorld:
 class GatewayMachine(DeploymentMachine):
     world: GatewayWorld
 
-    @initialize(steps=st.integers(0, len(STEPS)), replicas=st.sampled_from([2, 4]))
-    def begin(self, steps: int, replicas: int) -> None:
-        self.world = serving_one(STEPS[:steps], replicas)
+    @initialize(
+        steps=st.integers(0, len(STEPS)), replicas=st.sampled_from([2, 4]), shadow=st.sampled_from([0, 1, 2])
+    )
+    def begin(self, steps: int, replicas: int, shadow: int) -> None:
+        self.world = serving_one([*SHADOW[:shadow], *STEPS[:steps]], replicas)
         to_version(self.world, 2)
 
     @rule(text=st.sampled_from(["", "no listener allows it"]))
     def the_gateway_changes_its_mind(self, text: str) -> None:
         self.world.refuses = text
+
+    @rule(text=st.sampled_from(["", "RequestMirror is not supported"]))
+    def the_gateway_learns_to_copy_or_forgets_it(self, text: str) -> None:
+        self.world.copies_nothing = text
 
     @rule(first=st.sampled_from([0, 30, 100]))
     def somebody_edits_the_route(self, first: int) -> None:
@@ -58,11 +67,12 @@ class GatewayMachine(DeploymentMachine):
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
-        self.world.refuses = ""
+        self.world.refuses = self.world.copies_nothing = ""
         super().teardown()
         stable = self.world.status["stable"]["revision"]
         assert self.world.weights == self.world.data_plane == {stable: 100}
         assert set(self.world.services) == {stable}
+        assert self.world.probe is None
 
 
 TestGateway = GatewayMachine.TestCase
@@ -187,3 +197,116 @@ def test_the_provider_may_change_in_the_middle_of_a_canary(back: bool) -> None:
     assert world.status["stable"]["modelVersion"] == "churn-v2"
     assert bool(world.weights) is not back
     assert set(world.services) == (set() if back else {samples.revision(2, world.spec)})
+
+
+def until_step(world: GatewayWorld, index: int) -> None:
+    for _ in range(40):
+        if world.status.get("step", {}).get("index") == index:
+            return
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        world.pass_time(2)
+    raise AssertionError(f"step {index} was not reached: {world.status['conditions'][0]}")
+
+
+def test_copies_come_before_the_first_weight_and_end_with_it() -> None:
+    world = serving_one([*SHADOW, *STEPS], 4)
+    old, new = samples.revision(1, world.spec), samples.revision(2, world.spec)
+    to_version(world, 2)
+    until_step(world, 1)
+    assert world.weights == {old: 100}
+    assert mirror_of(world.http_route, "churn") == Mirror(new, 20)
+    assert world.probe is None, "it was answered"
+    assert (len(world.workloads[old].pods), len(world.workloads[new].pods)) == (4, 1)
+    assert world.status["weight"] == {"desired": 0, "applied": 0, "mirror": 20}
+    until_step(world, 3)
+    assert world.weights == {old: 80, new: 20}
+    assert mirror_of(world.http_route, "churn") is None
+    assert "mirror" not in world.status["weight"]
+    world.settle()
+    assert world.status["stable"]["modelVersion"] == "churn-v2"
+
+
+def test_a_gateway_that_copies_nothing_is_quoted_and_the_candidate_does_not_pay_for_it() -> None:
+    world = serving_one([*SHADOW, *STEPS], 4)
+    world.copies_nothing = "RequestMirror is not supported"
+    to_version(world, 2)
+    for _ in range(600):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        world.pass_time(2)
+    ready = world.status["conditions"][0]
+    assert (ready["reason"], world.status["step"]["index"]) == ("MirrorNotAccepted", 0)
+    assert "RequestMirror is not supported" in ready["message"]
+    assert mirror_of(world.http_route, "churn") is None, "the route of clients was never touched"
+    assert "quarantine" not in world.status
+    world.change_spec(rollout={"steps": STEPS})
+    world.settle()
+    assert world.status["stable"]["modelVersion"] == "churn-v2"
+    assert world.probe is None
+
+
+def test_kinds_that_drop_the_percentage_copy_nothing() -> None:
+    world = serving_one([*SHADOW, *STEPS], 4)
+    to_version(world, 2)
+    for _ in range(10):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        if world.probe is not None:
+            del world.probe["spec"]["rules"][0]["filters"][0]["requestMirror"]["percent"]
+    assert "percent: 100" in world.status["conditions"][0]["message"]
+    assert mirror_of(world.http_route, "churn") is None
+
+
+def test_an_abort_ends_the_copies_at_once() -> None:
+    world = serving_one([*SHADOW, *STEPS], 4)
+    to_version(world, 2)
+    until_step(world, 1)
+    world.verdicts = (MetricVerdict("errors", Verdict.FAIL, True, message="9 of 10"),)
+    world.reconcile()
+    assert world.status["abort"]["reason"] == "AnalysisFailed"
+    assert mirror_of(world.http_route, "churn") is None
+    world.settle()
+    assert world.status["phase"] == "Aborted"
+    assert set(world.services) == {samples.revision(1, world.spec)}
+
+
+@pytest.mark.parametrize(
+    ("features", "percent", "said"),
+    [
+        (["HTTPRoute"], 20, "HTTPRouteRequestPercentageMirror"),
+        (["HTTPRoute", "HTTPRouteRequestMirror"], 20, "HTTPRouteRequestPercentageMirror"),
+        (["HTTPRoute", "HTTPRouteRequestMirror"], 100, ""),
+        (["HTTPRoute"], 100, "HTTPRouteRequestMirror"),
+        (["HTTPRouteRequestPercentageMirror"], 20, ""),
+        ([], 20, ""),
+    ],
+)
+def test_a_class_that_lists_what_it_supports_is_believed(
+    features: list[str], percent: int, said: str
+) -> None:
+    """Such a controller may accept the probe all the same, and answer requests with 500."""
+    world = serving_one([{"shadow": {"percent": percent}}, {"pause": {"for": "1h"}}], 4)
+    world.classes = [gateway_class("played", features), gateway_class("another", ["HTTPRoute"])]
+    to_version(world, 2)
+    for _ in range(20):
+        world.reconcile()
+        world.control(ready=True)
+        world.route()
+        assert not said or world.probe is None, "there is no need to ask"
+        world.pass_time(2)
+    shown = world.status["conditions"][0]
+    assert (mirror_of(world.http_route, "churn") is None) == bool(said)
+    assert (shown["reason"] == "MirrorNotAccepted") == bool(said)
+    assert not said or f" {said} " in shown["message"]
+
+
+def gateway_class(controller: str, features: list[str]) -> dict[str, Any]:
+    return {
+        "metadata": {"name": f"of-{controller}"},
+        "spec": {"controllerName": controller},
+        "status": {"supportedFeatures": [{"name": name} for name in features]},
+    }

@@ -107,6 +107,13 @@ class DeploymentSpec(SpecModel):
 
     rules: ClassVar = (
         *WEIGHT_RULES,
+        Rule(
+            "!has(self.rollout) || !has(self.rollout.steps) || "
+            "!self.rollout.steps.exists(step, has(step.shadow)) || "
+            "self.?traffic.?provider.orValue('ReplicaRatio') == 'GatewayAPI'",
+            "shadow steps need traffic.provider GatewayAPI, because a Service copies no requests: set it, or "
+            "remove them",
+        ),
         *RUNTIME_RULES,
         Rule(
             "!self.?serving.?autoscaling.hasValue() || "

@@ -63,8 +63,11 @@ class WeightStatus(StatusModel):
     """What the step asks for."""
     applied: Percent
     """What endpoints give, or the Gateway confirms, as of the last write; 0 when that is not known."""
+    mirror: Percent | None = None
+    """While requests are copied: how many of a hundred the step asks for."""
     observed: Percent | None = None
-    """What the servers counted, as of the last write."""
+    """What the servers counted, as of the last write: the candidate's share, or copies per hundred requests
+    of stable."""
 
 
 class MetricStatus(StatusModel):

@@ -8,6 +8,9 @@ from trimtab.apis.markers import ATOMIC, Rule
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
 from trimtab.apis.v1alpha1.meta import Deadline, SpecModel, deadline_seconds
 
+_NO_STEPS = "!has(self.steps) || self.steps.size() == 0"
+_WEIGHED = "self.steps.filter(step, has(step.weight) || has(step.experiment))"
+
 
 class Pause(SpecModel):
     """Waits for a time, or for a person."""
@@ -19,6 +22,13 @@ class Pause(SpecModel):
     def seconds(self) -> int | None:
         """`for` in whole seconds; None = until a person promotes."""
         return None if self.for_ is None else deadline_seconds(self.for_)
+
+
+class Shadow(SpecModel):
+    """Copies of requests for the candidate, whose answers nobody gets. It has no weight meanwhile."""
+
+    percent: Annotated[int, Field(ge=1, le=100)]
+    """How many of a hundred requests are copied, until the next shadow or weight step."""
 
 
 class Analyze(SpecModel):
@@ -85,11 +95,12 @@ class Step(SpecModel):
 
     rules: ClassVar = (
         Rule(
-            "(has(self.weight) ? 1 : 0) + (has(self.pause) ? 1 : 0) + (has(self.analyze) ? 1 : 0) + "
-            "(has(self.experiment) ? 1 : 0) == 1",
-            "a step is one of weight, pause, analyze or experiment: write several steps for several",
+            "(has(self.shadow) ? 1 : 0) + (has(self.weight) ? 1 : 0) + (has(self.pause) ? 1 : 0) + "
+            "(has(self.analyze) ? 1 : 0) + (has(self.experiment) ? 1 : 0) == 1",
+            "a step is one of shadow, weight, pause, analyze or experiment: write several steps for several",
         ),
     )
+    shadow: Shadow | None = None
     weight: Annotated[int, Field(ge=1, le=99)] | None = None
     """The candidate's share in percent: of new connections, or with a Gateway of requests. After the last
     step it gets everything."""
@@ -97,14 +108,31 @@ class Step(SpecModel):
     analyze: Analyze | None = None
     experiment: Experiment | None = None
 
+    @property
+    def moves_traffic(self) -> bool:
+        """Whether it is done when the data plane has taken it; the others wait for time, people or
+        evidence."""
+        return self.weight is not None or self.shadow is not None
+
 
 class Rollout(SpecModel):
     """How a new revision takes over. Without steps it gets all traffic as soon as it is ready."""
 
     rules: ClassVar = (
         Rule(
-            "!has(self.steps) || self.steps.size() == 0 || has(self.steps[0].weight)",
-            "the first step must be a weight: without traffic there is nothing to wait for or to analyze",
+            f"{_NO_STEPS} || has(self.steps[0].weight) || has(self.steps[0].shadow)",
+            "the first step must be a weight or a shadow: without traffic there is nothing to wait for or to "
+            "analyze",
+        ),
+        Rule(
+            f"{_NO_STEPS} || self.steps.filter(step, has(step.shadow) || has(step.weight))"
+            ".map(step, has(step.shadow) ? 0 : 1).isSorted()",
+            "shadow steps come before the first weight, where all that the candidate gets is copied: move "
+            "them there",
+        ),
+        Rule(
+            f"{_NO_STEPS} || {_WEIGHED}.size() == 0 || has({_WEIGHED}[0].weight)",
+            "an experiment needs a weight before it, because answers to copies reach nobody: add one",
         ),
     )
     steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC] = ()

@@ -8,6 +8,7 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment import build
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.deployment.pod_counters import Unit
+from trimtab.deployment.steps import Share
 from trimtab.deployment.traffic.provider import Problem, Provider, Wanted
 from trimtab.deployment.traffic.replica_ratio import Pair, pair
 from trimtab.deployment.traffic.sides import ready, replicas_of, retired, serving
@@ -38,9 +39,9 @@ class ReplicaRatio(Provider):
         status: DeploymentStatus,
         stable: Side,
         candidate: Side,
-        weight: int,
+        share: Share,
     ) -> Wanted:
-        replicas = observed.spec.serving.replicas
+        replicas, weight = observed.spec.serving.replicas, share.weight
         if weight >= 100:
             # The candidate grows to full size beside stable; the roles swap when it is there.
             both = is_split(observed) and not _third_pods(observed, status)
@@ -70,7 +71,7 @@ class ReplicaRatio(Provider):
             return workload.serving_pods == 0
         return other is None or want == 0 or serving(observed, other) >= want
 
-    def is_applied(self, observed: DeploymentObserved, want: Wanted, weight: int) -> bool:
+    def is_applied(self, observed: DeploymentObserved, want: Wanted, share: Share) -> bool:
         """Both sides have the pods of the weight, all of them behind the Service."""
         status = observed.status
         return (
@@ -88,7 +89,8 @@ class ReplicaRatio(Provider):
         )
         return round(100 * ours / (ours + theirs)) if ours + theirs else 0
 
-    def weight_text(self, weight: int, replicas: int) -> str:
+    def share_text(self, share: Share, replicas: int) -> str:
+        weight = share.weight
         pods = pair(replicas, weight)
         text = f"weight {weight}: {pods.candidate} of {pods.stable + pods.candidate} pods"
         return text if pods.gives(weight) else f"{text}, which is {pods.effective_weight:.0f} %"
@@ -105,10 +107,11 @@ class ReplicaRatio(Provider):
         return None
 
     def leftovers(self, observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-        """What the Deployment had from a Gateway: the route first, then the Services that it names."""
-        route, services = observed.routing.route, observed.routing.services
-        if route is not None:
-            return (delete_of(HTTP_ROUTE, route),)
+        """What the Deployment had from a Gateway: the routes first, then the Services that it names."""
+        routes, services = (observed.routing.route, observed.routing.probe), observed.routing.services
+        left = tuple(delete_of(HTTP_ROUTE, route) for route in routes if route is not None)
+        if left:
+            return left
         return tuple(delete_of(SERVICE, services[revision]) for revision in sorted(services))
 
 

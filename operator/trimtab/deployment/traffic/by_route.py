@@ -5,7 +5,8 @@ stable. The rules of safety, for the route:
 
 1. the weight of a revision rises only when it has the ready endpoints for it;
 2. what may not rise yet leaves the weights as they are;
-3. a side loses its last pod only when the route has given it no weight for a while, as the Gateway confirms.
+3. a side loses its last pod only when the route has given it no weight for a while, as the Gateway confirms;
+4. requests are copied only when the Gateway has accepted to do so, on a route that no request matches.
 """
 
 from __future__ import annotations
@@ -17,12 +18,21 @@ from trimtab.deployment import build
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.deployment.pod_counters import Unit
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.steps import Share
 from trimtab.deployment.traffic.build_route import revision_service, route
 from trimtab.deployment.traffic.by_pods import Traffic, first_traffic, traffic_back
 from trimtab.deployment.traffic.capacity import capacity
 from trimtab.deployment.traffic.gateway_pods import pods, pods_for
+from trimtab.deployment.traffic.mirroring import mirror_problem, mirroring, needless_probe, wanted_mirror
 from trimtab.deployment.traffic.provider import Problem, Provider, Wanted
-from trimtab.deployment.traffic.routing import gateway_namespace, named_by, unconfirmed, weights_of
+from trimtab.deployment.traffic.routing import (
+    Mirror,
+    gateway_namespace,
+    mirror_of,
+    named_by,
+    unconfirmed,
+    weights_of,
+)
 from trimtab.deployment.traffic.sides import routable
 from trimtab.model.kinds import GATEWAY, HTTP_ROUTE, SERVICE
 from trimtab.model.plan import ChildWrite, Delete, delete_of
@@ -52,18 +62,20 @@ class GatewayAPI(Provider):
         status: DeploymentStatus,
         stable: Side,
         candidate: Side,
-        weight: int,
+        share: Share,
     ) -> Wanted:
         replicas = capacity(observed.spec, status)
-        target = pods(replicas, weight)
-        shares = _shares(stable, candidate, weight)
-        need = {candidate.revision: target.candidate, stable.revision: pods_for(replicas, 100 - weight)}
+        target = pods(replicas, share.pods_share)
+        shares = _shares(stable, candidate, share)
+        need = {candidate.revision: target.candidate, stable.revision: pods_for(replicas, 100 - share.weight)}
         to = _allowed(observed, shares, need)
         if to != shares and not set(to or ()) <= set(need):
             # Somebody without a role still has traffic: it goes to stable, whatever the candidate does.
             to = _allowed(observed, *_all_to(observed, stable, replicas))
         front = traffic_back(observed, stable, replicas)
-        return Wanted(target, _writes(observed, (candidate, stable), front, to, candidate.revision))
+        mirror, asked = mirroring(observed, stable, candidate, share, may_begin=to == shares)
+        moved = _writes(observed, (candidate, stable), front, to, candidate.revision, mirror=mirror)
+        return Wanted(target, (*moved, *asked))
 
     def may_shrink(
         self,
@@ -83,14 +95,17 @@ class GatewayAPI(Provider):
         enough = pods_for(capacity(observed.spec, observed.status), weight) <= size
         return enough and (observed.routing.route is None or _confirmed(observed))
 
-    def is_applied(self, observed: DeploymentObserved, want: Wanted, weight: int) -> bool:
+    def is_applied(self, observed: DeploymentObserved, want: Wanted, share: Share) -> bool:
         """The Gateway confirms the weights, and the candidate has its endpoints."""
         stable, candidate = observed.status.stable, observed.status.candidate
         if stable is None or candidate is None or not _confirmed(observed):
             return False
         there = weights_of(observed.routing.route, observed.name)
-        return there == _shares(stable, candidate, weight) and (
-            routable(observed, candidate) >= want.pair.candidate
+        copied = mirror_of(observed.routing.route, observed.name)
+        return (
+            there == _shares(stable, candidate, share)
+            and copied == wanted_mirror(candidate, share)
+            and routable(observed, candidate) >= want.pair.candidate
         )
 
     def may_promote(self, observed: DeploymentObserved, candidate: Side) -> bool:
@@ -105,8 +120,11 @@ class GatewayAPI(Provider):
         weights = weights_of(observed.routing.route, observed.name)
         return round(100 * weights.get(candidate.revision, 0) / max(1, sum(weights.values())))
 
-    def weight_text(self, weight: int, replicas: int) -> str:
-        return f"weight {weight}: of the route, {pods(replicas, weight).candidate} candidate pods"
+    def share_text(self, share: Share, replicas: int) -> str:
+        bearing = f"{pods(replicas, share.pods_share).candidate} candidate pods"
+        if share.mirror:
+            return f"{share.mirror} % of the requests mirrored: {bearing}, whose answers nobody gets"
+        return f"weight {share.weight}: of the route, {bearing}"
 
     def obstacle(self, observed: DeploymentObserved) -> Problem | None:
         routing = observed.routing
@@ -130,18 +148,23 @@ class GatewayAPI(Provider):
             return Problem(Reason.ROUTE_NOT_ACCEPTED, f"there is no {GATEWAY} {where}")
         said = unconfirmed(observed.routing.route, reference)
         if said is None:
-            return None
+            return mirror_problem(observed, reference)
         if said:
             return Problem(Reason.ROUTE_NOT_ACCEPTED, f"Gateway {where}: {said}")
         text = f"no controller of Gateway {where} has answered for the route yet"
         return Problem(Reason.ROUTE_NOT_ACCEPTED, text, answered=False)
 
     def leftovers(self, observed: DeploymentObserved, status: DeploymentStatus) -> tuple[Delete, ...]:
-        """Services of revisions that have neither role, weight nor workload any more."""
+        """The probe that was answered, and Services of revisions that have neither role, weight nor workload
+        any more."""
         roles = {side.revision for side in (status.stable, status.candidate) if side is not None}
-        used = {*roles, *observed.workloads, *named_by(observed.routing.route, observed.name)}
+        named = [named_by(route, observed.name) for route in (observed.routing.route, observed.routing.probe)]
+        used = roles.union(observed.workloads, *named)
         services = observed.routing.services
-        return tuple(delete_of(SERVICE, services[revision]) for revision in sorted(services.keys() - used))
+        needless = tuple(
+            delete_of(SERVICE, services[revision]) for revision in sorted(services.keys() - used)
+        )
+        return (*needless_probe(observed, status), *needless)
 
 
 def _confirmed(observed: DeploymentObserved) -> bool:
@@ -149,9 +172,9 @@ def _confirmed(observed: DeploymentObserved) -> bool:
     return GATEWAY_API.problem(observed) is None
 
 
-def _shares(stable: Side, candidate: Side, weight: int) -> Weights:
-    shares = {stable.revision: WHOLE - weight, candidate.revision: weight}
-    return {revision: share for revision, share in shares.items() if share > 0}
+def _shares(stable: Side, candidate: Side, share: Share) -> Weights:
+    weights = {stable.revision: WHOLE - share.weight, candidate.revision: share.weight}
+    return {revision: weight for revision, weight in weights.items() if weight > 0}
 
 
 def _all_to(observed: DeploymentObserved, side: Side, floor: int) -> tuple[Weights, Weights]:
@@ -187,13 +210,15 @@ def _writes(
     front: Traffic,
     to: Weights | None,
     candidate: str = "",
+    *,
+    mirror: Mirror | None = None,
 ) -> tuple[ChildWrite, ...]:
     """Services first: a route that names one which is not there is refused by the Gateway."""
     services = [
         revision_service(observed, side.revision) for side in sides if side.revision in observed.records
     ]
     moved = build.front_service(observed, None if front.both else front.revision)
-    return (*services, moved, *([route(observed, to, candidate)] if to is not None else []))
+    return (*services, moved, *([route(observed, to, candidate, mirror)] if to is not None else []))
 
 
 GATEWAY_API = GatewayAPI()

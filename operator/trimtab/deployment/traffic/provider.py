@@ -13,6 +13,7 @@ from trimtab.apis.v1alpha1.deployment_status import DeploymentStatus, Side
 from trimtab.deployment.observed import DeploymentObserved, WorkloadObserved
 from trimtab.deployment.pod_counters import Unit
 from trimtab.deployment.reasons import Reason
+from trimtab.deployment.steps import Share
 from trimtab.deployment.traffic.replica_ratio import Pair
 from trimtab.model.plan import ChildWrite, Delete
 
@@ -28,11 +29,13 @@ class Wanted:
 @dataclass(frozen=True)
 class Problem:
     """Why traffic cannot be moved, or is not known to have moved. ``answered``: somebody has said so, and it
-    is not just that nobody has answered yet."""
+    is not just that nobody has answered yet. ``lasting``: it stands until somebody changes the spec or the
+    cluster, so that no deadline makes a candidate pay for it."""
 
     reason: Reason
     message: str
     answered: bool = True
+    lasting: bool = False
 
 
 class Provider(Protocol):
@@ -53,9 +56,9 @@ class Provider(Protocol):
         status: DeploymentStatus,
         stable: Side,
         candidate: Side,
-        weight: int,
+        share: Share,
     ) -> Wanted:
-        """Pods and traffic for a weight of 1..100 percent: what may move now, given what is ready now."""
+        """Pods and traffic for a share: what may move now, given what is ready now."""
 
     def may_shrink(
         self,
@@ -67,14 +70,14 @@ class Provider(Protocol):
     ) -> bool:
         """Whether a side may go down to ``size`` pods. ``want``: the pods that the other side should have."""
 
-    def is_applied(self, observed: DeploymentObserved, want: Wanted, weight: int) -> bool:
-        """Whether the weight is there: both sides have its pods, and the data plane has taken it."""
+    def is_applied(self, observed: DeploymentObserved, want: Wanted, share: Share) -> bool:
+        """Whether the share is there: both sides have its pods, and the data plane has taken it."""
 
     def share(self, observed: DeploymentObserved) -> int:
-        """The share of the candidate that is in effect now, in percent; 0 when none is known to be."""
+        """The weight of the candidate that is in effect now, in percent; 0 when none is known to be."""
 
-    def weight_text(self, weight: int, replicas: int) -> str:
-        """A weight and the pods that it takes."""
+    def share_text(self, share: Share, replicas: int) -> str:
+        """A share and the pods that it takes."""
 
     def may_promote(self, observed: DeploymentObserved, candidate: Side) -> bool:
         """Whether a candidate of full size has what it takes to become stable."""

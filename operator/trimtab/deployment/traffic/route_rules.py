@@ -13,6 +13,7 @@ from typing import Any
 
 from trimtab.apis.v1alpha1.traffic import Traffic
 from trimtab.deployment.build import SERVICE_PORT
+from trimtab.deployment.traffic.routing import MIRROR, Mirror
 from trimtab.model import names
 
 Json = dict[str, Any]
@@ -21,9 +22,19 @@ BUCKETS = 256
 _DIGITS = "0123456789abcdef"
 
 
-def rules_of(deployment: str, traffic: Traffic, weights: Mapping[str, int], candidate: str) -> list[Json]:
+PROBE_HEADER = "x-trimtab-mirror-probe"
+
+
+def rules_of(
+    deployment: str,
+    traffic: Traffic,
+    weights: Mapping[str, int],
+    candidate: str,
+    mirror: Mirror | None = None,
+) -> list[Json]:
     """``candidate``: the revision that headers may choose; without a share of the weights there are none."""
     weighted = _rule([], [_backend(deployment, r, weight) for r, weight in sorted(weights.items())])
+    weighted |= _copied(deployment, mirror)
     share = weights.get(candidate, 0)
     if len(weights) != 2 or not 0 < share < sum(weights.values()):
         return [weighted]
@@ -38,6 +49,23 @@ def rules_of(deployment: str, traffic: Traffic, weights: Mapping[str, int], cand
         found.append(_rule([_header("RegularExpression", header, buckets(0, count))], ours))
         found.append(_rule([_header("RegularExpression", header, buckets(count, BUCKETS))], theirs))
     return [*found, weighted]
+
+
+def probe_rules(deployment: str, uid: str, stable: str, mirror: Mirror) -> list[Json]:
+    """For requests that nobody makes: with a header that holds the uid of the Deployment."""
+    rule = _rule([_header("Exact", PROBE_HEADER, uid)], [_backend(deployment, stable, 1)])
+    return [rule | _copied(deployment, mirror)]
+
+
+def _copied(deployment: str, mirror: Mirror | None) -> Json:
+    if mirror is None:
+        return {}
+    backend = {
+        key: value for key, value in _backend(deployment, mirror.revision, 1).items() if key != "weight"
+    }
+    return {
+        "filters": [{"type": MIRROR, "requestMirror": {"backendRef": backend, "percent": mirror.percent}}]
+    }
 
 
 def buckets(low: int, high: int) -> str:

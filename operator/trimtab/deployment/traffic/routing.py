@@ -14,6 +14,7 @@ Body = Mapping[str, Any]
 STEADY_SECONDS = 5.0
 """How long a data plane may lag behind the status that it writes: Traefik gathers changes for 2 s."""
 ASKED = ("Accepted", "ResolvedRefs")
+MIRROR = "RequestMirror"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Routing:
 
     ``gateway_is_watched``: it lies in a namespace that is watched, so that its absence means something.
     ``rival``: an older Deployment that claims one of our hostnames on our Gateway, and which one.
+    ``probe``: the route that asks whether the Gateway copies requests.
+    ``classes``: the GatewayClasses that there are; None: they were not asked for, as nothing is to be copied,
+    or could not be read, which ``classes_problem`` says.
     ``steady_in_seconds``: until the route will have been confirmed for STEADY_SECONDS, 0 = it has been; None:
     it is not confirmed. ``services``: of revisions, by revision.
     """
@@ -30,6 +34,9 @@ class Routing:
     gateway: Body | None = None
     gateway_is_watched: bool = False
     route: Body | None = None
+    probe: Body | None = None
+    classes: tuple[Body, ...] | None = None
+    classes_problem: str = ""
     services: Mapping[str, Body] = field(default_factory=dict)
     rival: str = ""
     steady_in_seconds: float | None = None
@@ -57,14 +64,40 @@ def weights_of(route: Body | None, deployment: str) -> dict[str, int]:
     return weights
 
 
+@dataclass(frozen=True)
+class Mirror:
+    """Copies of ``percent`` of the requests, for a revision."""
+
+    revision: str
+    percent: int
+
+
+def mirror_of(route: Body | None, deployment: str) -> Mirror | None:
+    """What the route's spec copies, and to whom. A filter without a percentage copies every request."""
+    for copied in _mirrors(route):
+        revision = revision_of_child(deployment, copied["backendRef"]["name"])
+        return Mirror(revision, int(copied.get("percent", 100)))
+    return None
+
+
 def named_by(route: Body | None, deployment: str) -> set[str]:
-    """Every revision that some request may get to by the route's spec."""
-    return {
+    """Every revision that some request, or a copy of one, may get to by the route's spec."""
+    answering = {
         revision_of_child(deployment, backend["name"])
         for rule in (route or {}).get("spec", {}).get("rules", ())
         for backend in rule.get("backendRefs", ())
         if int(backend.get("weight", 1))
     }
+    return answering | {revision_of_child(deployment, copy["backendRef"]["name"]) for copy in _mirrors(route)}
+
+
+def _mirrors(route: Body | None) -> list[Body]:
+    return [
+        each["requestMirror"]
+        for rule in (route or {}).get("spec", {}).get("rules", ())
+        for each in rule.get("filters", ())
+        if each.get("type") == MIRROR
+    ]
 
 
 def gateway_namespace(reference: GatewayReference, own: str) -> str:
@@ -90,6 +123,18 @@ def unconfirmed(route: Body | None, reference: GatewayReference) -> str | None:
     problems = [_problem(parent, int(route["metadata"]["generation"])) for parent in parents]
     said = [problem for problem in problems if problem is not None]
     return None if not said else next((problem for problem in said if problem), "")
+
+
+def controllers_of(route: Body | None, reference: GatewayReference) -> frozenset[str]:
+    """Who answers about our Gateway for the route."""
+    if route is None:
+        return frozenset()
+    namespace = route["metadata"]["namespace"]
+    return frozenset(
+        parent["controllerName"]
+        for parent in route.get("status", {}).get("parents", ())
+        if _is_ours(parent["parentRef"], reference, namespace)
+    )
 
 
 def _is_ours(parent: Body, reference: GatewayReference, namespace: str) -> bool:
