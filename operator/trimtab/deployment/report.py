@@ -79,10 +79,10 @@ def _is_due(
 
 def _news(analysis: Sequence[MetricStatus], *, judging: bool) -> dict[str, str]:
     """The verdicts that say something. That pods are well is no news, and that there is too little data is
-    none while nobody waits for it."""
-    expected = {POD_HEALTH: {"Pass"}}
-    none = set() if judging else {"NoData", "Inconclusive"}
-    return {m.metric: m.verdict for m in analysis if m.verdict not in expected.get(m.metric, none)}
+    none while nobody waits for it: pods of the step may not be there yet."""
+    silent = set() if judging else {"NoData", "Inconclusive"}
+    well = {POD_HEALTH: {"Pass"}}
+    return {m.metric: m.verdict for m in analysis if m.verdict not in silent | well.get(m.metric, set())}
 
 
 def _kept(step: StepStatus, stored: StepStatus | None) -> StepStatus:
