@@ -46,6 +46,9 @@ class Metrics:
         self.queue_oldest_seconds = Gauge(
             "trimtab_queue_oldest_seconds", "Age of the key that waits longest.", registry=self.registry
         )
+        self.events_waiting = Gauge(
+            "trimtab_events_waiting", "Events that are still to be made.", registry=self.registry
+        )
         self.leader = Gauge("trimtab_leader", "1 while this process holds the Lease.", registry=self.registry)
         self.phase_objects = Gauge(
             "trimtab_objects", "Objects by kind and phase.", ("kind", "phase"), registry=self.registry

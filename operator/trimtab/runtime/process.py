@@ -109,6 +109,7 @@ class Operator:
         watched = await self._discovered(client)
         event_client = await self._connected()
         recorder = Recorder(event_client)
+        self._metrics.events_waiting.set_function(lambda: recorder.waiting)
         executor = Executor(client, self._cache, self._guard, recorder.record)
         events = handlers.Events(self._cache, self._guard, self._queue, watched)
         source = RegistrySource(self._configuration.registry_access())

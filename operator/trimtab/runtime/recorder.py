@@ -81,6 +81,10 @@ class Recorder:
             return False
         return True
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def _forget(self, now: datetime) -> None:
         """What is too old to be taken in again; they came in nearly the order of their times."""
         while self._seen:
