@@ -251,4 +251,33 @@ ANALYSIS = (
     ),
 )
 
-CASES = (*STEP_RULES, *ANALYSIS)
+METRICS = f"{ROLLOUT}.analysis.metrics"
+SHADOWED = {TRAFFIC: BY_ROUTE, STEPS: SHADOWS}
+
+
+def agreeing(**fields: str) -> list[dict[str, str]]:
+    return [{"name": "one", "preset": "agreement", **fields}]
+
+
+AGREEMENT = (
+    deployment(
+        f"{METRICS}[]",
+        "agreement needs minAgreement, and only agreement takes it",
+        accepted=SHADOWED | {METRICS: agreeing(minAgreement="0.95", onFail="Abort")},
+        refused=SHADOWED | {METRICS: agreeing()},
+    ),
+    deployment(
+        f"{METRICS}[]",
+        "minAgreement is a share between 0 and 1, such as 0.9",
+        accepted=SHADOWED | {METRICS: agreeing(minAgreement="0.5")},
+        refused=SHADOWED | {METRICS: agreeing(minAgreement="1")},
+    ),
+    deployment(
+        ROLLOUT,
+        "agreement compares answers to copied requests: add a shadow step, or remove the metric",
+        accepted=SHADOWED | {METRICS: agreeing(minAgreement="0.5")},
+        refused={TRAFFIC: BY_ROUTE, STEPS: weights(50), METRICS: agreeing(minAgreement="0.5")},
+    ),
+)
+
+CASES = (*STEP_RULES, *ANALYSIS, *AGREEMENT)

@@ -77,6 +77,31 @@ def test_a_candidate_that_fails_on_copies_costs_no_client_an_answer(
     assert lab.player.serving.unanswered == 0
 
 
+AGREEMENT = {"name": "same", "preset": "agreement", "minAgreement": "0.9", "onFail": "Abort"}
+COMPARED = BY_ROUTE | {"spec.rollout.analysis.metrics": [AGREEMENT]}
+
+
+def test_answers_to_the_same_requests_are_compared_one_by_one(
+    lab: Lab, deployments: Deployments, gateway: PlayedGateway
+) -> None:
+    deployments.served(SHADOW, ANALYZE, HOLD, WEIGHT, ANALYZE, edits=COMPARED)
+    plant(lab.api, 2)
+    held = deployments.reason("AwaitingPerson")
+    (same,) = [one for one in held["status"]["analysis"] if one["metric"] == "same"]
+    assert (same["value"], same["bound"]) == ("1", "0.9"), "else the analysis would not be over"
+    assert same["samples"] >= ANALYZE["analyze"]["minSamples"]
+    deployments.act("promote", "p-1")
+    deployments.ready("flights-v2")
+    lab.player.serving.give_score(revision(held, "candidate"), 0.4)
+    plant(lab.api, 3)
+    other = revision(deployments.at_step(1), "candidate")
+    lab.player.serving.give_score(other, 0.6)
+    given_up = deployments.reason("CandidateRejected")["status"]["quarantine"][0]
+    assert (given_up["revision"], given_up["reason"]) == (other, "AnalysisFailed")
+    assert "pairs are of one class, scores differ by 0." in given_up["message"]
+    assert lab.player.serving.unanswered == 0
+
+
 def test_a_gateway_that_copies_nothing_is_asked_beside_the_traffic(
     lab: Lab, deployments: Deployments, gateway: PlayedGateway
 ) -> None:

@@ -19,11 +19,19 @@ HOST, GATEWAY = "shadow.example", "copying"
 PERCENT, WEIGHT = 20, 50
 STEPS: Sequence[Mapping[str, Any]] = (
     {"shadow": {"percent": PERCENT}},
+    {"analyze": {"minSamples": 100}},
     {"pause": {}},
     {"weight": WEIGHT},
     {"pause": {}},
 )
-ERRORS = {"metrics": [{"name": "errors", "preset": "errorRate", "maxAbsolute": "0.02"}]}
+COPIES, LIVE = 2, 4
+"""The steps that wait for a person."""
+ANALYSIS = {
+    "metrics": [
+        {"name": "errors", "preset": "errorRate", "maxAbsolute": "0.02"},
+        {"name": "same", "preset": "agreement", "minAgreement": "0.99", "onFail": "Abort"},
+    ]
+}
 SHARE = 2
 """Points that a share may be off, at 5,000 requests."""
 
@@ -51,7 +59,7 @@ def served(world: World, copying: str, fragile: str) -> Served:
 
 
 def candidate_of(served: Served, gateway: str = GATEWAY, **env: str) -> None:
-    served.apply(replicas=1, steps=STEPS, analysis=ERRORS, env=env, traffic=traffic_of(gateway))
+    served.apply(replicas=1, steps=STEPS, analysis=ANALYSIS, env=env, traffic=traffic_of(gateway))
 
 
 def waits_at(served: Served, index: int) -> str:
@@ -71,14 +79,15 @@ def test_a_percentage_of_the_requests_is_copied_and_no_client_notices(
         load.wait_for(60)
         load.mark("copies")
         candidate_of(served, FLAVOUR="sound")
-        new = waits_at(served, 1)
+        new = waits_at(served, COPIES)
+        (same,) = [m for m in served.get()["status"]["analysis"] if m["metric"] == "same"]
         before = {revision: served.counted(revision) for revision in (old, new)}
         # Waits for one generator after the other: twice as many and more in all.
         load.wait_for(2500)
         seen = {revision: served.counted(revision) - before[revision] for revision in (old, new)}
         load.mark("weight")
         served.act("promote")
-        waits_at(served, 3)
+        waits_at(served, LIVE)
         load.wait_for(60)
         load.mark("abort")
         served.act("abort")
@@ -94,6 +103,8 @@ def test_a_percentage_of_the_requests_is_copied_and_no_client_notices(
     load.assert_none_failed(at_least=3000)
     assert seen[old] >= 5000
     assert abs(100 * seen[new] / seen[old] - PERCENT) <= SHARE, seen
+    assert same["value"] == "1", "the same bytes say the same"
+    assert same["samples"] >= 100
     assert quarantined(aborted) == {new: "AbortedByPerson"}
     assert sorted(quarantined(given_up).values()) == ["AbortedByPerson", "AnalysisFailed"]
 

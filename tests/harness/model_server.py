@@ -11,9 +11,11 @@ from aiohttp import web
 from tests.harness import pod_network
 from tests.harness.population import FEATURES, Clients
 
+from trimtab_runtime.contract.answers import ANSWERS_PATH
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.profile import Profile
 from trimtab_runtime.contract.serving import LIVE, METRICS_PATH, PageShape
+from trimtab_runtime.server.answers import RecentAnswers
 from trimtab_runtime.server.counters import Counters
 
 ANSWER_SECONDS = 0.004
@@ -23,6 +25,7 @@ class ModelServer:
     """One server process. Belongs to the harness' event loop, as its counters do.
 
     `page`: what /metrics answers instead of the counters. `status`: what every request is answered with.
+    `score`: of every row, where there are no clients that say more.
     `pod`: the metadata of the pod that it is in.
     """
 
@@ -40,6 +43,7 @@ class ModelServer:
         self.pod: Mapping[str, Any] = {}
         self.page: bytes | None = None
         self.status = 200
+        self.score = 0.5
         self.connections = 0
         self.failures = 0
         self.scrapes = 0
@@ -50,6 +54,7 @@ class ModelServer:
         shape = PageShape.of(config.digest, profile, inputs)
         self.began = time.time() if began is None else began
         digest = config.profile_digest
+        self._answers = RecentAnswers(config.digest, time.time)
         self._counters = Counters(
             shape, profile, inputs, profile_digest=digest, start_time_seconds=self.began
         )
@@ -58,6 +63,7 @@ class ModelServer:
         """Listens on an address of its own from now on."""
         app = web.Application()
         app.router.add_get(METRICS_PATH, self._metrics)
+        app.router.add_get(ANSWERS_PATH, self._tell)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         while not self.address:
@@ -98,16 +104,24 @@ class ModelServer:
 
     def _answer(self) -> None:
         if self._clients is None:
-            self._counters.rows(LIVE, (), (0.5,))
+            self._counters.rows(LIVE, (), (self.score,))
+            self._answers.note(self._body(), self.score)
             return
         row = self._clients.draw()
         (bucket,) = self._counters.rows(LIVE, row.columns, (row.score,))
         if row.label is not None:
             self._counters.label(self._digest, bucket, row.label, "0")
 
+    def _body(self) -> bytes:
+        """Twenty requests of every second, which copies of them are equal to."""
+        return b"%d of %d" % (self.connections % 20, time.time())
+
     def text(self) -> bytes:
         """The page of its counters."""
         return self._counters.page()
+
+    async def _tell(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._answers.page())
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.scrapes += 1

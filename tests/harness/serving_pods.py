@@ -73,6 +73,7 @@ class ServingPods:
         self._pods: dict[str, _Served] = {}
         self._plays: dict[str, ServingPlay] = {}
         self._statuses: dict[str, int] = {}
+        self._scores: dict[str, float] = {}
         self._pages: dict[str, bytes] = {}
         self._slices: dict[str, tuple[str, list[str]]] = {}
         self._of_revisions: set[str] = set()
@@ -93,6 +94,11 @@ class ServingPods:
     def fail_requests(self, revision: str, status: int = 500) -> None:
         """Every request to pods of the revision is answered with this status from now on."""
         self._statuses[revision] = status
+        self._run(self._arrange())
+
+    def give_score(self, revision: str, score: float) -> None:
+        """Pods of the revision give every row this score from now on."""
+        self._scores[revision] = score
         self._run(self._arrange())
 
     def show_page(self, revision: str, page: bytes | None) -> None:
@@ -180,6 +186,7 @@ class ServingPods:
         for served in self._pods.values():
             if served.server is not None:
                 served.server.status = self._statuses.get(served.revision, 200)
+                served.server.score = self._scores.get(served.revision, 0.5)
                 served.server.page = self._pages.get(served.revision)
 
     async def _report(self, served: _Served, *, ready: bool, restarts: int = 0) -> None:

@@ -15,6 +15,7 @@ from tests.runtime.commands import train
 from tests.runtime.model_folder import RunningServer, assemble, running_server, write_inputs
 from tests.runtime.world import CONTRACT, Row, World
 
+from trimtab_runtime.contract.answers import key_of, read_answers
 from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.contract.counts import ServerCounts
 from trimtab_runtime.contract.data import SPLITS, TRIAL_SPLITS, DataContract
@@ -207,7 +208,7 @@ def body(carrier: str = "AA") -> dict[str, Any]:
 
 def test_probes_scrapes_and_labels_are_no_requests(server: RunningServer) -> None:
     def look() -> None:
-        for path in ("/v2/health/ready", "/v2/models/flights", "/metrics"):
+        for path in ("/v2/health/ready", "/v2/models/flights", "/metrics", "/answers"):
             assert requests.get(server.url + path, timeout=5).ok
         assert requests.post(server.url + "/feedback", json=[], timeout=5).status_code == 202
 
@@ -269,6 +270,20 @@ def test_labels_come_back_once(server: RunningServer) -> None:
         (server.config.digest, parsed.bucket, "0", "0"): 1,
     }
     assert counts.feedback_rejected()["duplicate"] == 2 and counts.feedback_rejected()["malformed"] == 1
+
+
+def test_answers_are_told_by_the_hash_of_their_request(server: RunningServer) -> None:
+    payloads = [json.dumps(body() | {"id": f"told-{number}"}).encode() for number in range(3)]
+    found = [requests.post(server.infer_url, data=payload, timeout=10).json() for payload in payloads]
+    refused = requests.post(server.infer_url, data=b'{"inputs": []}', timeout=10)
+    assert refused.status_code == 400
+    page = requests.get(f"{server.url}/answers", timeout=5).content
+    epochs = read_answers(page, server.config.digest).epochs.values()
+    told = {key: score for epoch in epochs for key, score in epoch.items()}
+    for payload, answer in zip(payloads, found, strict=True):
+        assert told[key_of(payload)] == answer["outputs"][0]["data"][0]
+    assert key_of(b'{"inputs": []}') not in told
+    assert b"told" not in page
 
 
 def test_the_warm_up_was_counted_apart(server: RunningServer) -> None:

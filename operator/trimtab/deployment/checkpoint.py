@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from trimtab.deployment.agreement import Agreement
 from trimtab.deployment.counted import Counted
 from trimtab.deployment.evidence import Evidence
 from trimtab.deployment.labels import Labels
@@ -49,6 +50,7 @@ def dump(evidence: Evidence) -> dict[str, Any]:
         "trafficSeconds": round(evidence.traffic_seconds, 3),
         "stableDownSeconds": round(evidence.stable_down_seconds, 3),
         "mirrored": evidence.mirrored,
+        "agreement": asdict(evidence.agreement),
         "labels": {side: asdict(labels) for side, labels in evidence.labels.items()},
         "latched": {key: dict(value) for key, value in evidence.latched.items()},
         "lastRound": evidence.last_round.isoformat() if evidence.last_round else None,
@@ -74,6 +76,7 @@ def load(stored: Mapping[str, Any]) -> Evidence:
             traffic_seconds=float(stored["trafficSeconds"]),
             stable_down_seconds=float(stored["stableDownSeconds"]),
             mirrored=bool(stored.get("mirrored", False)),
+            agreement=Agreement(**stored.get("agreement", {})),
             labels={side: Labels(**stored.get("labels", {}).get(side, {})) for side in SIDES},
             latched=stored["latched"],
             last_round=parse_time(stored["lastRound"]) if stored["lastRound"] else None,

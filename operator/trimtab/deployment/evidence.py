@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from trimtab.apis.v1alpha1.analysis import Analysis, Metric
+from trimtab.deployment.agreement import Agreement
 from trimtab.deployment.counted import Counted, CountLook, with_counts
 from trimtab.deployment.labels import Labels, sides_of_digests, with_labels
 from trimtab.deployment.load import Load
@@ -99,6 +100,7 @@ class Evidence:
     traffic_seconds: float = 0.0
     stable_down_seconds: float = 0.0
     mirrored: bool = False
+    agreement: Agreement = field(default_factory=Agreement)
     labels: Mapping[SideName, Labels] = field(default_factory=lambda: dict.fromkeys(SIDES, Labels()))
     latched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     last_round: datetime | None = None

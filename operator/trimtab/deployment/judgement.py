@@ -23,6 +23,7 @@ from trimtab.deployment.analysis import (
 )
 from trimtab.deployment.bounds import judge_load, judge_query
 from trimtab.deployment.evidence import Evidence
+from trimtab.deployment.judge_agreement import judge_agreement
 from trimtab.deployment.mirrored import chances
 from trimtab.deployment.steps import Position, looks, position, step_key
 
@@ -64,6 +65,8 @@ def _judged(
             return judge_load(metric, evidence)
         case None:
             return judge_query(metric, evidence, at.index)
+        case "agreement":
+            return judge_agreement(metric, evidence, alpha=alpha, looks=looks(steps), at=at)
         case "trainServeSkew" | "predictionShift":
             total = looks(steps)
             return judge_distribution(metric, evidence, profiles, alpha=alpha, looks=total, step=at.analyze)

@@ -37,6 +37,7 @@ COUNTED_PRESETS: Final = (
     "saturation",
     "trainServeSkew",
     "predictionShift",
+    "agreement",
 )
 
 

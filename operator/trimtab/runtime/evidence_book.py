@@ -13,6 +13,7 @@ from trimtab.apis.v1alpha1.deployment_status import Side
 from trimtab.cluster.cache import Cache
 from trimtab.cluster.client import Client
 from trimtab.deployment import checkpoint
+from trimtab.deployment.agreement import Joined, joined
 from trimtab.deployment.evidence import Evidence, ScrapeRound, advance, fallen
 from trimtab.deployment.pod_counters import SideName, Unit
 from trimtab.deployment.steps import step_key
@@ -31,6 +32,7 @@ class _Page:
     pages: dict[str, ServerPage] = field(default_factory=dict)
     round_number: int = 0
     ticked_at: float = field(default_factory=time.monotonic)
+    common: frozenset[str] | None = None
 
 
 class EvidenceBook:
@@ -96,6 +98,21 @@ class EvidenceBook:
         page.evidence = advance(page.evidence, scraped, page.pages, analysis, unit)
         page.pages = {uid: found for uid, (_, found) in usable.items()}
         page.round_number = round_.number
+        return page.evidence
+
+    def compare(
+        self,
+        uid: str,
+        round_: Round,
+        sides: Mapping[str, SideName],
+        thresholds: Mapping[SideName, float],
+    ) -> Evidence:
+        """Add the answers of a round that both sides gave to the same requests. A look at the same round once
+        more adds nothing."""
+        page = self._open[uid]
+        told = [(sides[pod], answers) for pod, answers in round_.answers.items() if pod in sides]
+        after = joined(Joined(page.evidence.agreement, page.common), told, thresholds)
+        page.evidence, page.common = replace(page.evidence, agreement=after.agreement), after.known
         return page.evidence
 
     def fallen(self, uid: str, round_: Round, sides: Mapping[str, SideName]) -> frozenset[str]:

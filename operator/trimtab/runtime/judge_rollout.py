@@ -35,6 +35,7 @@ from trimtab.runtime.targets import Endpoint, Targets, endpoint_of
 from trimtab.sources.registry import RegistrySource
 from trimtab.sources.scrape import Target
 from trimtab_runtime.contract.profile import Profile
+from trimtab_runtime.scoring import THRESHOLD
 
 
 class RolloutJudge:
@@ -97,6 +98,8 @@ class RolloutJudge:
             of = _sides_of(pods)
             leaving = frozenset(pod.uid for members in pods.values() for pod in members if pod.deleting)
             evidence = self._book.grow(deployment, round_, of, leaving, unit=unit)
+            if compared and _is_compared_one_by_one(observed):
+                evidence = self._book.compare(observed.uid, round_, of, _thresholds(profiles))
         if not compared:
             self._queries.forget(key)
             self._book.keep(observed.uid, evidence)
@@ -122,7 +125,7 @@ class RolloutJudge:
 
         A round with a gap is left out as a whole: counters are cumulative, so the next one covers it.
         """
-        endpoints = _endpoints(observed, sides)
+        endpoints, answers = _endpoints(observed, sides), _is_compared_one_by_one(observed)
         targets = [
             target
             for name, members in pods.items()
@@ -131,6 +134,7 @@ class RolloutJudge:
                 digest=sides[name].digest,
                 artifact=artifacts[name],
                 endpoint=endpoints[name],
+                answers=answers,
             )
         ]
         round_ = self._watch.latest(key, key, targets)
@@ -211,6 +215,19 @@ def _count_looks(
         for metric in observed.spec.rollout.analysis.metrics
         if metric.source_ref and not metric.query and metric.name in looks
     }
+
+
+def _is_compared_one_by_one(observed: DeploymentObserved) -> bool:
+    """Whether requests are being copied, and somebody wants to know who agrees."""
+    copies = position(observed.spec.rollout.steps, observed.status.step).share.mirror > 0
+    metrics = observed.spec.rollout.analysis.effective_metrics
+    return copies and any(metric.preset == "agreement" for metric in metrics)
+
+
+def _thresholds(profiles: Profiles) -> dict[SideName, float]:
+    """The score above which a side's answer is class 1."""
+    of: dict[SideName, Profile | None] = {"stable": profiles.stable, "candidate": profiles.candidate}
+    return {side: profile.score.threshold if profile else THRESHOLD for side, profile in of.items()}
 
 
 def _problems(looks: Mapping[str, Look], evidence: Evidence) -> dict[str, str]:

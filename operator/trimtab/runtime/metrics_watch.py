@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from trimtab.model.kinds import ObjectKey
 from trimtab.sources.scrape import Scraper, Target
+from trimtab_runtime.contract.answers import Answers
 from trimtab_runtime.contract.page import ServerPage
 
 SHORTEST_PAUSE_SECONDS = 0.05
@@ -21,12 +22,14 @@ SHORTEST_PAUSE_SECONDS = 0.05
 
 @dataclass
 class Round:
-    """The newest scrape of one Deployment's pods: pages by uid, and by name why there is none."""
+    """The newest scrape of one Deployment's pods: pages by uid, and by name why there is none; answers by
+    uid, of those that were asked for them."""
 
     number: int
     at: datetime
     pages: Mapping[str, ServerPage]
     failures: Mapping[str, str]
+    answers: Mapping[str, Answers] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,8 +47,9 @@ class _Watch:
 
     @property
     def targets(self) -> list[Target]:
-        """Every pod that a reader asks for, once."""
-        return list({t.uid: t for reader in self.readers.values() for t in reader.targets}.values())
+        """Every pod that a reader asks for, once; with its answers, if a reader wants these."""
+        asked = [target for reader in self.readers.values() for target in reader.targets]
+        return list({t.uid: t for t in sorted(asked, key=lambda target: bool(target.answers_of))}.values())
 
 
 class MetricsWatch:
@@ -113,7 +117,7 @@ class MetricsWatch:
         watch.started_at = time.monotonic()
         scraped = await self._scraper.scrape(watch.targets)
         number = watch.last.number + 1 if watch.last else 1
-        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures)
+        watch.last = Round(number, datetime.now(UTC), scraped.pages, scraped.failures, scraped.answers)
         for reader in list(watch.readers):
             self._notify(reader)
 

@@ -38,16 +38,18 @@ class Targets:
         digest: str,
         artifact: Artifact | Problem | None,
         endpoint: Endpoint,
+        answers: bool = False,
     ) -> list[Target]:
         """The pods that have an address and count something. ``artifact`` is that of the version of
-        ``digest``."""
+        ``digest``. ``answers``: they are asked for their answers as well."""
         if endpoint.runtime == TRIMTAB:
             reader = self._reader(digest, artifact)
         elif (mapping := RUNTIMES[endpoint.runtime].metrics) is not None:
             reader = MappedReader(digest, mapping)
         else:
             return []
-        return [Target(pod.uid, pod.name, pod.ip, endpoint.port, reader) for pod in pods if pod.ip]
+        answers_of = digest if answers and endpoint.runtime == TRIMTAB else ""
+        return [Target(p.uid, p.name, p.ip, endpoint.port, reader, answers_of) for p in pods if p.ip]
 
     def _reader(self, digest: str, artifact: Artifact | Problem | None) -> Reader:
         profile, profile_digest = (

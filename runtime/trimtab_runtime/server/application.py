@@ -1,4 +1,4 @@
-"""The ASGI application: inference, labels, metrics and drain; health and metadata are the SDK's."""
+"""The ASGI application: inference, labels, answers, metrics, drain; health and metadata are the SDK's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from trimtab_runtime.contract.answers import ANSWERS_PATH
 from trimtab_runtime.contract.serving import (
     DRAIN_PATH,
     FEEDBACK_PATH,
@@ -18,6 +19,7 @@ from trimtab_runtime.contract.serving import (
     REJECTED_SHAPE,
 )
 
+from .answers import RecentAnswers
 from .connections import BEGAN, CONNECTION, Connection
 from .counters import Counters
 from .drain import Drain, parse_seconds
@@ -72,12 +74,14 @@ class Application:
         sdk: Asgi,
         counters: Counters,
         feedback: Feedback,
+        answers: RecentAnswers,
         drain: Drain,
     ) -> None:
         self._infer = infer
         self._sdk = sdk
         self._counters = counters
         self._feedback = feedback
+        self._answers = answers
         self._drain = drain
         self._infer_path = f"/v2/models/{model}/infer"
         self._sdk_paths = frozenset({*_SDK_PATHS, f"/v2/models/{model}", f"/v2/models/{model}/ready"})
@@ -119,7 +123,10 @@ class Application:
         if scope["path"] != self._infer_path:
             return 404, _error(f"this server has one model: POST {self._infer_path}")
         try:
-            return 200, orjson.dumps(await self._infer(orjson.loads(await _body(receive))))
+            body = await _body(receive)
+            answer = await self._infer(orjson.loads(body))
+            self._answers.note(body, answer["outputs"][0]["data"][0])
+            return 200, orjson.dumps(answer)
         except Gone:
             raise
         except Exception as error:
@@ -145,6 +152,8 @@ class Application:
         match path, scope["method"]:
             case (p, "GET") if p == METRICS_PATH:
                 return 200, self._counters.page(), _TEXT
+            case (p, "GET") if p == ANSWERS_PATH:
+                return 200, self._answers.page(), _JSON
             case (p, "POST") if p == FEEDBACK_PATH:
                 return *await self._answer_feedback(receive), _JSON
             case (p, "GET" | "POST") if p == DRAIN_PATH:

@@ -14,6 +14,7 @@ from trimtab_runtime.contract.config import ServeModel
 from trimtab_runtime.model.folder import Model
 from trimtab_runtime.scoring import THRESHOLD
 
+from .answers import RecentAnswers
 from .application import Application
 from .connections import Connections
 from .counters import Counters
@@ -56,6 +57,7 @@ async def _run(config: ServeModel, model: Model, predictor: Predictor, counters:
         sdk=sdk_endpoints(),
         counters=counters,
         feedback=Feedback(counters, config.digest, config.max_label_age_seconds, nonces, time.time),
+        answers=RecentAnswers(config.digest, time.time),
         drain=Drain(connections),
     )
     server = rest_server(plane, application, connections, config.port)

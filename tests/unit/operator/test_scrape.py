@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,6 +14,7 @@ from tests.unit.operator.samples import digest
 from trimtab.sources.scrape import TIMEOUT_SECONDS, Scraper, Target
 from trimtab_runtime.contract.page import PageReader
 from trimtab_runtime.contract.serving import PageShape
+from trimtab_runtime.server.answers import RecentAnswers
 from trimtab_runtime.server.counters import Counters
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -22,9 +23,11 @@ PAGE = Counters(PageShape(MODEL, ()), None, (), profile_digest="", start_time_se
 
 
 @asynccontextmanager
-async def serving(answer: Handler) -> AsyncIterator[int]:
+async def serving(answer: Handler, more: Mapping[str, Handler] | None = None) -> AsyncIterator[int]:
+    """``more``: other paths than /metrics."""
     app = web.Application()
-    app.router.add_get("/metrics", answer)
+    for path, handler in {"/metrics": answer, **(more or {})}.items():
+        app.router.add_get(path, handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -72,6 +75,36 @@ async def silent(_: web.Request) -> web.Response:
 
 async def elsewhere(_: web.Request) -> web.Response:
     return web.Response(status=302, headers={"Location": "http://127.0.0.1:1/metrics"})
+
+
+async def telling(_: web.Request) -> web.Response:
+    answers = RecentAnswers(MODEL, lambda: 1e6)
+    answers.note(b"a request", 0.25)
+    return web.Response(body=answers.page())
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/answers", 1), ("/elsewhere", 0)])
+async def test_answers_are_read_where_they_are_asked_for_and_told(path: str, expected: int) -> None:
+    """An older image tells none: nothing waits for that."""
+    async with serving(sound, {path: telling}) as port:
+        scraper = Scraper()
+        asked, other = (
+            Target(uid, uid, "127.0.0.1", port, PageReader(MODEL), answers_of)
+            for uid, answers_of in (("asked", MODEL), ("other", ""))
+        )
+        found = await scraper.scrape([asked, other])
+        await scraper.close()
+        assert (set(found.pages), found.failures) == ({"asked", "other"}, {})
+        assert len(found.answers) == expected
+        assert "other" not in found.answers
+
+
+async def test_answers_that_lie_are_left_out() -> None:
+    async with serving(sound, {"/answers": endless}) as port:
+        scraper = Scraper()
+        found = await scraper.scrape([Target("a", "a", "127.0.0.1", port, PageReader(MODEL), MODEL)])
+        await scraper.close()
+        assert (set(found.pages), found.answers) == ({"a"}, {})
 
 
 async def failing(_: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from trimtab.apis.v1alpha1.meta import Decimal, DnsLabel, SpecModel
 LatencyEdge = Literal["5ms", "10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2500ms", "5s", "10s"]
 """The bucket edges of the servers' latency histogram: a share above any other duration is not counted."""
 
-OBSERVED_PRESETS = frozenset({"clientErrors", "saturation", "predictionShift"})
+OBSERVED_PRESETS = frozenset({"clientErrors", "saturation", "predictionShift", "agreement"})
 """Shown in status only, unless the spec says Abort where it may."""
 
 REVISION = "{{revision}}"
@@ -102,19 +102,35 @@ class Metric(SpecModel):
             "!has(self.maxInFlight) || double(self.maxInFlight) > 0.0",
             "maxInFlight must be above 0, such as 4",
         ),
+        Rule(
+            f"({_PRESET} == 'agreement') == has(self.minAgreement)",
+            "agreement needs minAgreement, and only agreement takes it",
+        ),
+        Rule(
+            "!has(self.minAgreement) || (double(self.minAgreement) > 0.0 && double(self.minAgreement) < 1.0)",
+            "minAgreement is a share between 0 and 1, such as 0.9",
+        ),
         Rule("!has(self.floor) || double(self.floor) > 0.0", "floor must be above 0, such as 0.05"),
     )
     name: DnsLabel
     """Name of the metric in status."""
     preset: (
-        Literal["errorRate", "clientErrors", "latency", "saturation", "trainServeSkew", "predictionShift"]
+        Literal[
+            "errorRate",
+            "clientErrors",
+            "latency",
+            "saturation",
+            "trainServeSkew",
+            "predictionShift",
+            "agreement",
+        ]
         | None
     ) = None
     """errorRate: connections (with a Gateway: requests) that met an error, candidate against stable.
     clientErrors: requests that were refused (4xx), candidate against stable. latency: the share of requests
     slower than `maxDuration`. saturation: requests in a pod at a time. trainServeSkew: the candidate's live
     inputs and scores against its own reference profile. predictionShift: the candidate's scores against
-    stable's."""
+    stable's. agreement: the classes that both give to the same request, while requests are copied."""
     query: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     """PromQL instead of a preset, evaluated for each side at the same moment; it must give one number.
     `{{revision}}`, `{{deployment}}` and `{{namespace}}` stand for the side that is asked for. A query has no
@@ -142,6 +158,8 @@ class Metric(SpecModel):
     """Most requests that a pod of the candidate may hold at a time, in the mean over about a minute."""
     floor: Decimal | None = None
     """Smallest distance (psiAdjusted) that matters. Default "0.05"."""
+    min_agreement: Decimal | None = None
+    """The smallest share of copied requests to which both sides give the same class."""
     on_fail: Literal["Abort", "Observe"] | None = None
     """Abort (the default of errorRate, latency, trainServeSkew and a query): a failure ends the rollout and
     the candidate is quarantined. Observe: it is shown in status only."""

@@ -131,6 +131,12 @@ class Rollout(SpecModel):
             "them there",
         ),
         Rule(
+            "!has(self.analysis) || !has(self.analysis.metrics) || "
+            "!self.analysis.metrics.exists(one, has(one.preset) && one.preset == 'agreement') || "
+            "(has(self.steps) && self.steps.exists(step, has(step.shadow)))",
+            "agreement compares answers to copied requests: add a shadow step, or remove the metric",
+        ),
+        Rule(
             f"{_NO_STEPS} || {_WEIGHED}.size() == 0 || has({_WEIGHED}[0].weight)",
             "an experiment needs a weight before it, because answers to copies reach nobody: add one",
         ),
