@@ -13,7 +13,7 @@ help:  ## list the targets
 check:  ## lint, format, types, layers, generated files, unit tests: no cluster, under a minute
 	@$(RUN) check
 
-test:  ## all tests, with a table of parts and times at the end (about 50 min, longer the first time)
+test:  ## all tests, with a table of parts and times at the end (about 65 min, longer the first time)
 	@$(RUN) test
 
 demo:  ## the whole loop on real data, on a real cluster of its own (SEED=0..4: other days, other traffic)
