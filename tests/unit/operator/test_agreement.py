@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +119,9 @@ def test_pairs_survive_the_process_and_the_first_weight() -> None:
     stored = checkpoint.dump(evidence)
     del stored["agreement"]
     assert checkpoint.load(stored).agreement == Agreement(), "as written by an operator that knew none"
+
+
+def test_the_operator_does_without_the_largest_part_of_scipy() -> None:
+    """scipy.stats would cost it 60 MiB, and a second at its start."""
+    program = "import sys, trimtab.runtime.process; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
