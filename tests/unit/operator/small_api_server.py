@@ -5,6 +5,7 @@ For what needs a server that answers badly at the right moment; the real one is 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from types import TracebackType
@@ -28,6 +29,7 @@ class SmallApiServer:
         self.objects: dict[str, Object] = {}
         self.requests: list[tuple[str, str]] = []
         self.answer: Callable[[str, str], Answer] = lambda verb, path: None
+        self._handled = asyncio.Event()
         for kind, obj in objects:
             self.store(kind, obj)
 
@@ -61,7 +63,20 @@ class SmallApiServer:
     def writes(self) -> list[tuple[str, str]]:
         return [(verb, path) for verb, path in self.requests if verb != "GET"]
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Looks again after every request."""
+        async with asyncio.timeout(10):
+            while not holds():
+                self._handled.clear()
+                await self._handled.wait()
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer_to(request)
+        finally:
+            self._handled.set()
+
+    async def _answer_to(self, request: web.Request) -> web.StreamResponse:
         verb, path = request.method, "/" + request.match_info["path"]
         self.requests.append((verb, path))
         body = json.loads(text) if (text := await request.text()) else {}

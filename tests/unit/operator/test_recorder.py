@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,12 +51,6 @@ async def recording() -> AsyncIterator[tuple[Recorder, SmallApiServer]]:
             running.cancel()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - the other side is a process' worth of callbacks
-            await asyncio.sleep(0.005)
-
-
 def made(server: SmallApiServer) -> list[str]:
     return [obj["message"] for obj in server.objects.values() if obj.get("kind") == "Event"]
 
@@ -65,7 +59,7 @@ async def test_a_young_line_becomes_one_event_however_often_it_is_seen() -> None
     async with recording() as (recorder, server):
         for _ in range(3):
             recorder.record(EXPERIMENT, subject(EVENT_MAX_AGE_SECONDS + 1, 60, 1), NOW)
-        await until(lambda: len(made(server)) == 2)
+        await server.until(lambda: len(made(server)) == 2)
         assert made(server) == ["60 s ago", "1 s ago"]
         assert server.writes == [("POST", PATH)] * 2
 
@@ -73,11 +67,11 @@ async def test_a_young_line_becomes_one_event_however_often_it_is_seen() -> None
 async def test_what_a_predecessor_has_made_is_left_as_it_is() -> None:
     async with recording() as (recorder, server):
         recorder.record(EXPERIMENT, subject(60), NOW)
-        await until(lambda: len(made(server)) == 1)
+        await server.until(lambda: len(made(server)) == 1)
         successor = Recorder(server.client)
         running = asyncio.create_task(successor.run())
         successor.record(EXPERIMENT, subject(60, 1), NOW)
-        await until(lambda: len(made(server)) == 2)
+        await server.until(lambda: len(made(server)) == 2)
         running.cancel()
         assert server.writes == [("POST", PATH)] * 3
 
@@ -87,8 +81,8 @@ async def test_a_refusal_matters_to_nobody(status: int) -> None:
     async with recording() as (recorder, server):
         server.answer = lambda verb, path: status if len(server.requests) == 1 else None
         recorder.record(EXPERIMENT, subject(60, 1), NOW)
-        await until(lambda: len(server.writes) == 2)
-        await until(lambda: made(server) == ["1 s ago"])
+        await server.until(lambda: len(server.writes) == 2)
+        await server.until(lambda: made(server) == ["1 s ago"])
 
 
 @pytest.mark.parametrize("fault", [503, "silence"])
@@ -99,7 +93,7 @@ async def test_what_got_no_answer_is_tried_again_in_its_order(
     async with recording() as (recorder, server):
         server.answer = lambda verb, path: fault if len(server.requests) == 1 else None
         recorder.record(EXPERIMENT, subject(60, 1), NOW)
-        await until(lambda: len(made(server)) == 2)
+        await server.until(lambda: len(made(server)) == 2)
         assert made(server) == ["60 s ago", "1 s ago"]
         assert len(server.writes) == 3
 
@@ -110,9 +104,9 @@ async def test_a_line_without_room_is_taken_in_later(monkeypatch: pytest.MonkeyP
         recorder = Recorder(server.client)
         recorder.record(EXPERIMENT, subject(60, 30, 1), NOW)
         running = asyncio.create_task(recorder.run())
-        await until(lambda: len(made(server)) == 2)
+        await server.until(lambda: len(made(server)) == 2)
         recorder.record(EXPERIMENT, subject(60, 30, 1), NOW)
-        await until(lambda: len(made(server)) == 3)
+        await server.until(lambda: len(made(server)) == 3)
         running.cancel()
 
 
