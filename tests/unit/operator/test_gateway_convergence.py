@@ -304,6 +304,18 @@ def test_a_class_that_lists_what_it_supports_is_believed(
     assert not said or f" {said} " in shown["message"]
 
 
+def test_another_gateway_is_asked_before_it_copies() -> None:
+    world = serving_one([{"shadow": {"percent": 20}}, {"pause": {"for": "1h"}}], 4)
+    to_version(world, 2)
+    until_step(world, 1)
+    assert mirror_of(world.http_route, "churn") is not None
+    world.change_spec(traffic={**TRAFFIC, "gatewayRef": {"name": "other"}})
+    world.reconcile()
+    assert mirror_of(world.http_route, "churn") is None
+    assert world.http_route is not None
+    assert world.http_route["spec"]["parentRefs"][0]["name"] == "other"
+
+
 def gateway_class(controller: str, features: list[str]) -> dict[str, Any]:
     return {
         "metadata": {"name": f"of-{controller}"},

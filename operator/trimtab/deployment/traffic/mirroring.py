@@ -38,8 +38,7 @@ def wanted_mirror(candidate: Side, share: Share) -> Mirror | None:
 
 def is_to_begin(observed: DeploymentObserved) -> bool:
     """Whether the step copies requests, and the route does not yet."""
-    there = mirror_of(observed.routing.route, observed.name)
-    return there is None and _percent(observed, observed.status) > 0
+    return _copied(observed) is None and _percent(observed, observed.status) > 0
 
 
 def mirroring(
@@ -47,7 +46,7 @@ def mirroring(
 ) -> tuple[Mirror | None, tuple[Apply, ...]]:
     """What the route is to copy now, and the question whether it may. Copies begin when the candidate has the
     pods for them, ``may_begin`` (stable has all the weight), and nothing speaks against it."""
-    wanted, there = wanted_mirror(candidate, share), mirror_of(observed.routing.route, observed.name)
+    wanted, there = wanted_mirror(candidate, share), _copied(observed)
     if wanted is None or (there is not None and there.revision == wanted.revision):
         return wanted, ()
     if observed.routing.classes is None or _unsupported(observed):
@@ -80,8 +79,18 @@ def needless_probe(observed: DeploymentObserved, status: DeploymentStatus) -> tu
     asked = observed.routing.probe
     if asked is None or "deletionTimestamp" in asked["metadata"]:
         return ()
-    is_answered = mirror_of(observed.routing.route, observed.name) is not None
+    is_answered = _copied(observed) is not None
     return (delete_of(HTTP_ROUTE, asked),) if is_answered or not _percent(observed, status) else ()
+
+
+def _copied(observed: DeploymentObserved) -> Mirror | None:
+    """What the route copies at the Gateway of the spec: another one has not been asked."""
+    route, reference = observed.routing.route, observed.spec.traffic.gateway_ref
+    parents = (route or {}).get("spec", {}).get("parentRefs", ())
+    at = {(parent["name"], parent.get("namespace")) for parent in parents}
+    if reference is None or at != {(reference.name, reference.namespace)}:
+        return None
+    return mirror_of(route, observed.name)
 
 
 def _percent(observed: DeploymentObserved, status: DeploymentStatus) -> int:
