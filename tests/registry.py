@@ -11,7 +11,6 @@ import base64
 import contextlib
 import json
 import secrets
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import bcrypt
 import requests
 from tests.cluster import binaries
 from tests.cluster.pki import Pki
+from tests.cluster.ports import free_port
 from tests.cluster.processes import Daemon
 
 from trimtab_runtime.contract.config import RegistryAccess
@@ -99,13 +99,10 @@ def write_docker_config(path: Path, host: str, user: str, password: str) -> None
 @contextlib.contextmanager
 def running_registry(folder: Path, *, tls: bool = False) -> Iterator[LocalRegistry]:
     """A registry on a free loopback port, its content below `folder`; `tls`: under a private authority."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     folder.mkdir(parents=True, exist_ok=True)
     certificates = _certificates(folder / "pki") if tls else None
     authority = certificates.certificate("ca") if certificates else None
-    registry = LocalRegistry(f"127.0.0.1:{port}", USER, secrets.token_urlsafe(12), folder, authority)
+    registry = LocalRegistry(f"127.0.0.1:{free_port()}", USER, secrets.token_urlsafe(12), folder, authority)
     write_docker_config(registry.credentials, registry.host, registry.user, registry.password)
     hashed = bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(rounds=4)).decode()
     (folder / "htpasswd").write_text(f"{registry.user}:{hashed}\n")

@@ -102,7 +102,10 @@ def test_what_the_gateway_says_against_the_route_is_quoted_and_nothing_is_believ
     deployments.served(WEIGHT, HOLD, edits=BY_ROUTE)
     gateway.refusal = "no listener allows routes from here"
     plant(lab.api, 2)
-    refused = deployments.reason("RouteNotAccepted")
+    # Also before the candidate's first step: stable's own route is refused by then.
+    refused = deployments.until(
+        lambda d: condition(d, "Ready")["reason"] == "RouteNotAccepted" and "step" in d["status"]
+    )
     assert gateway.refusal in condition(refused, "Ready")["message"]
     assert kstatus.verdict(refused) == "InProgress"
     assert (refused["status"]["step"]["index"], refused["status"]["weight"]["applied"]) == (0, 0)

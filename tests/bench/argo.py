@@ -21,7 +21,8 @@ from typing import Any
 from tests.bench.audit import AuditLog, Written
 from tests.bench.process_cost import cpu_seconds, memory_mib
 from tests.cluster import binaries
-from tests.cluster.control_plane import ControlPlane, free_ports
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.ports import free_ports
 from tests.harness import access
 from tests.harness.api import Api, create_namespace, wait_until
 

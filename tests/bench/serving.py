@@ -28,8 +28,9 @@ import requests
 import yaml
 from tests.bench.closed_loop import answers_in, cpu_seconds, post, resident_mebibytes
 from tests.bench.measure import Measure
+from tests.cluster.ports import free_port
 from tests.load.rows import DATATYPES, Input, read_pool, request_body
-from tests.runtime.model_folder import assemble, free_port, running_server, write_inputs
+from tests.runtime.model_folder import assemble, running_server, write_inputs
 
 from trimtab_runtime.contract import paths
 from trimtab_runtime.contract.config import ServeModel

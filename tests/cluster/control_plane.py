@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import binaries, http_probe
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.pki import Pki
+from tests.cluster.ports import free_ports
 from tests.cluster.processes import Daemon, StartFailed, command_lines, wait_until
 
 ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
 SERVICE_CIDR = "10.96.0.0/16"
-# Below Linux' ephemeral range, so that no outgoing connection takes a port between choosing and binding it.
-PORTS = range(20_000, 32_000)
 ATTEMPTS = 3
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -208,19 +205,3 @@ def audit_flags(policy: Path, log: Path) -> list[str]:
     policy.write_text(json.dumps(AUDIT_POLICY))
     # By default the server begins a new file after 100 MB, and whoever reads this one sees nothing more.
     return [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-maxsize=100000"]
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports nothing listens on; the start is random so that parallel runs rarely meet."""
-    found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise RuntimeError(f"no {count} free ports in {PORTS}")

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.cluster.control_plane import free_ports
+from tests.cluster.ports import free_port
 from tests.harness.api import wait_until
 from tests.registry import LocalRegistry
 
@@ -36,7 +36,6 @@ class Process(Protocol):
 
 def configuration(namespace: str, registry: LocalRegistry, **changes: Any) -> dict[str, Any]:
     """A complete configuration for one namespace; `changes` are fields of it by their YAML names."""
-    (port,) = free_ports(1)
     return {
         "namespaces": [namespace],
         "leaseNamespace": namespace,
@@ -49,7 +48,7 @@ def configuration(namespace: str, registry: LocalRegistry, **changes: Any) -> di
             "pushSecret": "registry-push",
         },
         "probeHost": "127.0.0.1",
-        "probePort": port,
+        "probePort": free_port(),
         **changes,
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import requests
 import yaml
 from tests.cluster import prometheus
-from tests.cluster.control_plane import free_ports
+from tests.cluster.ports import free_port
 from tests.cluster.processes import Daemon
 from tests.harness.model_server import ModelServer
 
@@ -89,8 +89,7 @@ def _labels(server: ModelServer, number: int) -> dict[str, str]:
 def prometheus_in(folder: Path) -> Iterator[LocalPrometheus]:
     """Not started yet; ended with the block, whatever became of it."""
     folder.mkdir(parents=True)
-    (port,) = free_ports(1)
-    made = LocalPrometheus(port, folder)
+    made = LocalPrometheus(free_port(), folder)
     made.scrape(())
     try:
         yield made

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from tests.cluster.ports import free_port
 
 from trimtab_runtime.contract import artifact, paths
 from trimtab_runtime.contract.config import ServeModel, format_config
@@ -95,14 +95,6 @@ def _record(out: Path, model: Path, contents: Mapping[str, bytes]) -> TrialRecor
         profile_digest=parse_profile(profile).digest if profile else "",
         card=parse_card((folder / paths.CARD_FILE).read_bytes()),
     )
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
