@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.special import bdtr
+import scipy
 
 
 def is_surely_below(agreeing: int, pairs: int, *, least: float, level: float) -> bool:
@@ -13,4 +13,4 @@ def is_surely_below(agreeing: int, pairs: int, *, least: float, level: float) ->
     if pairs == 0:
         return False
     # The lower tail itself: scipy.stats has it as binomtest, and takes 60 MiB and a second to import.
-    return float(bdtr(agreeing, pairs, least)) <= level
+    return float(scipy.special.bdtr(agreeing, pairs, least)) <= level
