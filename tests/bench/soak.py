@@ -227,6 +227,7 @@ def _watched(shape: Shape, operator: Operator, log: AuditLog, rounds: Rounds) ->
     with step(what, usual_seconds=shape.seconds):
         while time.monotonic() - began < shape.seconds:
             rounds.look(go_on=True)
+            assert operator.is_running, operator.log_tail()
             if len(memory) * SAMPLE_SECONDS < time.monotonic() - began:
                 memory.append(memory_mib(pid))
             time.sleep(LOOK_SECONDS)

@@ -10,11 +10,11 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests import installation
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import wait_until
+from tests.e2e.pods import processes_of
 from tests.e2e.serving import Served
 from tests.objects import Object
 
@@ -55,23 +55,9 @@ def _running(kubectl: Kubectl) -> list[OperatorProcess]:
     pods = kubectl.get("pods", SELECTOR, *WHERE)["items"]
     found = []
     for pod in pods:
-        for status in pod.get("status", {}).get("containerStatuses", ()):
-            if "running" in status["state"] and "deletionTimestamp" not in pod["metadata"]:
-                container = status["containerID"].rpartition("/")[2]
-                found += [OperatorProcess(kubectl, pod["metadata"]["name"], pid) for pid in _pids(container)]
+        if "deletionTimestamp" not in pod["metadata"]:
+            found += [OperatorProcess(kubectl, pod["metadata"]["name"], pid) for pid in processes_of(pod)]
     return found
-
-
-def _pids(container: str) -> list[int]:
-    """Processes whose cgroup is the container's: its id is in no other cluster's."""
-    pids = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if container in (process / "cgroup").read_text():
-                pids.append(int(process.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return pids
 
 
 def kill_while(served: Served, state: str, holds: Callable[[Object], bool]) -> None:

@@ -1,8 +1,9 @@
-"""One-shot pods in tests: start, await their end, read what they printed."""
+"""Pods in tests: one-shot ones from start to end, and the processes of those that run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.cluster.kubectl import Kubectl
@@ -13,6 +14,27 @@ RESTRICTED_CONTAINER = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+
+
+def processes_of(pod: Mapping[str, Any]) -> list[int]:
+    """Pids of its running containers as this machine sees them; the nodes must run here."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    running = [
+        status["containerID"].rpartition("/")[2] for status in statuses if "running" in status["state"]
+    ]
+    return [pid for container in running for pid in _pids(container)]
+
+
+def _pids(container: str) -> list[int]:
+    """Processes whose cgroup is the container's: its id is in no other cluster's."""
+    pids = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if container in (process / "cgroup").read_text():
+                pids.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return pids
 
 
 def run_to_end(kubectl: Kubectl, namespace: str, name: str, image: str, command: Sequence[str]) -> str:

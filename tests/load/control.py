@@ -6,6 +6,7 @@ A Unix socket, because the generator may run in another network namespace than t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Sequence
@@ -34,12 +35,11 @@ class ControlServer:
         return await asyncio.start_unix_server(self._converse, path)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        # At the end of the run asyncio cancels what still listens, and would print that.
+        with contextlib.suppress(asyncio.CancelledError), contextlib.closing(writer):
             while line := await reader.readline():
                 writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
                 await writer.drain()
-        finally:
-            writer.close()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
