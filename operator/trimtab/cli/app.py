@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -89,15 +90,57 @@ def _act(action: str, namespace: str, name: str) -> None:
         typer.echo(actions.act(action, namespace or reach.home_namespace(), name))
 
 
+class ReplayOutput(StrEnum):
+    """How a replay is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+@app.command()
+def replay(
+    *,
+    reference: Annotated[Path, typer.Option("--reference", help="CSV or Parquet: rows to compare with.")],
+    current: Annotated[Path, typer.Option("--current", help="CSV or Parquet: rows to judge.")],
+    chunk_size: Annotated[
+        int | None, typer.Option("--chunk-size", help="Rows of a window; else all are one.")
+    ] = None,
+    timestamp: Annotated[str, typer.Option("--timestamp", help="Column of the times.")] = "",
+    every: Annotated[str, typer.Option("--every", help="Length of a window, such as 1d or 6h.")] = "",
+    score: Annotated[str, typer.Option("--score", help="Column of the probability of a positive.")] = "",
+    prediction: Annotated[str, typer.Option("--prediction", help="Column of the predicted class.")] = "",
+    label: Annotated[str, typer.Option("--label", help="Column of the true class.")] = "",
+    positive: Annotated[
+        str, typer.Option("--positive", help="The class that the score is about, in label and prediction.")
+    ] = "1",
+    monitor: Annotated[
+        Path | None, typer.Option("--monitor", help="File with the DriftMonitor to judge by; else defaults.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Also the statistics of the raw rows.")] = False,
+    output: Annotated[
+        ReplayOutput, typer.Option("--output", "-o", help="To standard output.")
+    ] = ReplayOutput.TABLE,
+) -> None:
+    """Judge recorded rows offline, as a DriftMonitor would have: verdicts, numbers and decisions."""
+    from trimtab.cli import replayed
+
+    with _said():
+        roles = replayed.Roles(timestamp, score, prediction, label, positive)
+        asked = replayed.Asked(reference, current, roles, chunk_size, every, monitor, exact)
+        replayed.write(asked, output)
+
+
 @contextlib.contextmanager
 def _said() -> Iterator[None]:
     """What went wrong, said in one line instead of a traceback. An interrupt ends a command well."""
     from trimtab.cli import actions, reach
     from trimtab.model.errors import TrimtabError
+    from trimtab.replay.errors import CannotReplay
 
     try:
         yield
-    except (actions.NothingToDo, reach.CannotReach) as error:
+    except (actions.NothingToDo, reach.CannotReach, CannotReplay) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except TrimtabError as error:
