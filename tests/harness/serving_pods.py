@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.harness.kept_clients import KeptClients
@@ -34,11 +34,15 @@ DRAIN_SECONDS = 0.2  # a real one takes 2 s to 10 s
 
 @dataclass
 class _Served:
+    """``performing``: one at a time. A pod that begins and is told something else meanwhile would report what
+    it was told first last, and stay so."""
+
     pod: Object
     revision: str
     play: ServingPlay
     server: ModelServer | None = None
     leaving: bool = False
+    performing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ServingPods:
@@ -149,7 +153,10 @@ class ServingPods:
             await self._perform(served)
 
     async def _perform(self, served: _Served) -> None:
-        status = PodStatus(served.pod)
+        async with served.performing:
+            await self._play(served, PodStatus(served.pod))
+
+    async def _play(self, served: _Served, status: PodStatus) -> None:
         match served.play:
             case Stuck(container, reason):
                 await self._api.report(served.pod, status.waiting(container, reason))
