@@ -34,6 +34,7 @@ def window(rows: int) -> list[FeatureTable]:
             str(i),
             generator.multinomial(6_000, shares).tolist(),
             generator.multinomial(rows, shares).tolist(),
+            order=tuple(range(20)),
         )
         for i in range(50)
     ]

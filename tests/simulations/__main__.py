@@ -1,4 +1,6 @@
-"""Print the tables of docs/analysis.md and draw its pictures: python -m tests.simulations [runs]"""
+"""Print the tables of docs/analysis.md and docs/drift-numbers.md, and draw the former's pictures:
+python -m tests.simulations [runs]
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,16 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from tests.cluster.cache import CLONE
-from tests.simulations import pictures
+from tests.simulations import alarms, pictures
+from tests.simulations.alarms import FEATURES, SHIFTED, Alarms, Draw, correlated, independent
 from tests.simulations.checkers import Checker
 from tests.simulations.detection import NOTHING, OURS, RATIOS, TWICE, Cost, costs
 from tests.simulations.false_alarms import ALPHA, LOOKS, SCENARIOS, simulate
 
+from trimtab.stats.features import DriftLimits
+
 SEED = 20
+REFERENCES, SHIFT = 100, 0.15
 PICTURES = CLONE / "docs" / "images"
 
 
@@ -22,7 +28,37 @@ def main() -> int:
     for tolerated, costs_ in found.items():
         _detection(costs_, tolerated)
     pictures.draw(PICTURES, found[NOTHING], runs=runs, seed=SEED)
+    _alarms(windows=runs // 10)
+    _power(references=max(2, runs // 100))
     return 0
+
+
+def _alarms(windows: int) -> None:
+    """One row per kind of rows: windows off by themselves, and alarms after 2 of 3."""
+    print(
+        f"\nA drift monitor of {FEATURES} features, {REFERENCES} references, {windows:,} windows of each:\n"
+    )
+    _row(["Nothing drifts", "rows", "a window is off", "an alarm", "at most (95 %)"])
+    _row("---" for _ in range(5))
+    for name, draw in {"independent": independent(), "any two correlated by 0.5": correlated(0.5)}.items():
+        for rows in (400, 1_000):
+            found = simulate_alarms(draw, REFERENCES, windows, rows, DriftLimits())
+            off, raised, upper = found.drifted_share, found.raised_share, found.raised_upper
+            _row([name, f"{rows:,}", f"{off:.1e}", f"{raised:.1e}", f"{upper:.1e}"])
+
+
+def _power(references: int) -> None:
+    print(f"\nSeen in one window, a shift by {SHIFT} standard deviations in {SHIFTED} of {FEATURES}:\n")
+    _row(["floor", "rows", "seen", "at least (95 %)"])
+    _row("---" for _ in range(4))
+    for floor in (0.02, 0.05):
+        for rows in (1_000, 1_400):
+            found = simulate_alarms(independent(SHIFT), references, 20, rows, DriftLimits(floor=floor))
+            _row([f"{floor}", f"{rows:,}", f"{found.drifted_share:.3f}", f"{found.drifted_lower:.3f}"])
+
+
+def simulate_alarms(draw: Draw, references: int, windows: int, rows: int, limits: DriftLimits) -> Alarms:
+    return alarms.simulate(draw, references=references, windows=windows, rows=rows, limits=limits, seed=SEED)
 
 
 def _false_alarms(runs: int) -> None:

@@ -16,9 +16,9 @@ from trimtab.stats.features import (
     FeatureTable,
     WindowDrift,
     judge_features,
+    mark_of,
 )
 from trimtab.stats.grouping import quantile_groups
-from trimtab.stats.persistence import Mark, PersistenceRule, mark
 from trimtab.stats.verdicts import DriftVerdict
 
 SCORE = "score"
@@ -28,7 +28,7 @@ DEFAULT_FDR = 0.01
 def judge_feature_drift(judge: Judge, spec: FeatureDriftSpec, window: ClosedWindow) -> SignalFinding:
     tables = (
         [
-            FeatureTable(table.name, table.reference, table.live)
+            FeatureTable(table.name, table.reference, table.live, table.order)
             for table in feature_tables(judge.profile, window.counts)
         ]
         if window.rows
@@ -45,7 +45,8 @@ def judge_prediction_drift(judge: Judge, spec: PredictionDriftSpec, window: Clos
     if window.rows:
         scores = score_table(judge.profile, window.counts, SCORE)
         groups = quantile_groups(scores.reference)
-        tables = [FeatureTable(SCORE, groups.merge(scores.reference), groups.merge(scores.live))]
+        merged = groups.merge(scores.reference), groups.merge(scores.live)
+        tables = [FeatureTable(SCORE, *merged, order=tuple(range(len(groups.starts))))]
     limits = DriftLimits(fdr=DEFAULT_FDR, floor=float(spec.floor))
     return _drift(
         judge, Signal.PREDICTION_DRIFT, tables, limits, clear_floor=float(spec.clear_floor), window=window
@@ -67,21 +68,13 @@ def _drift(
     return SignalFinding(
         signal=signal,
         verdict=drift.verdict,
-        marks={feature.feature: _mark(feature, limits, rule) for feature in drift.features},
+        marks={feature.feature: mark_of(feature, limits, rule) for feature in drift.features},
         rules={feature.feature: rule for feature in drift.features},
         min_samples=drift.min_samples,
         seconds_to_min_samples=seconds_to(drift.min_samples, window.rows, window.seconds),
         message=_why_not(drift),
         top=tuple(_feature_status(f, limits.floor) for f in drift.top(SHOWN) if f.psi is not None),
     )
-
-
-def _mark(feature: FeatureDrift, limits: DriftLimits, rule: PersistenceRule) -> Mark | None:
-    """None where the rows prove nothing either way."""
-    if feature.psi_adjusted is None or feature.verdict is DriftVerdict.INSUFFICIENT_DATA:
-        return None
-    significant = feature.p_adjusted is not None and feature.p_adjusted <= limits.fdr
-    return mark(feature.psi_adjusted, significant=significant, rule=rule)
 
 
 def _why_not(drift: WindowDrift) -> str:

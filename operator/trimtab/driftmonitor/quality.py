@@ -66,12 +66,15 @@ def _shares(profile: Profile, spec: DataQualitySpec, window: ClosedWindow) -> It
 
 
 def _quality_mark(finding: QualityFinding) -> Mark | None:
+    """None without a row. Too few rows clear nothing, but they were looked at (see `mark_of`)."""
     match finding.verdict:
         case DriftVerdict.DRIFTED:
             return Mark.ABOVE
         case DriftVerdict.HEALTHY:
             return Mark.CLEAR
-        case _:
+        case DriftVerdict.INSUFFICIENT_DATA:
+            return Mark.BETWEEN
+        case DriftVerdict.NO_TRAFFIC:
             return None
 
 

@@ -10,23 +10,38 @@ from trimtab_runtime.contract.profile import Feature, NumericFeature, Profile
 
 @dataclass(frozen=True)
 class CountTable:
-    """One signal: rows per bucket in the reference and live. Buckets, below, above, missing, unseen."""
+    """One signal: rows per bucket in the reference and live. Buckets, below, above, missing, unseen.
+
+    `order`: indices of the buckets whose values ascend; empty for categories.
+    """
 
     name: str
     reference: tuple[int, ...]
     live: tuple[int, ...]
+    order: tuple[int, ...] = ()
 
 
 def feature_tables(profile: Profile, live: ServerCounts) -> list[CountTable]:
     """One table per feature of the profile, in its order. Missing is a category of its own."""
     return [
-        CountTable(name, _reference(feature), _live(live, name)) for name, feature in profile.features.items()
+        CountTable(name, _reference(feature), _live(live, name), _order(feature))
+        for name, feature in profile.features.items()
     ]
 
 
 def score_table(profile: Profile, live: ServerCounts, name: str) -> CountTable:
     """The scores, in all their buckets (merge them before testing)."""
-    return CountTable(name, tuple(profile.score.counts), live.scores())
+    return CountTable(
+        name, tuple(profile.score.counts), live.scores(), tuple(range(len(profile.score.counts)))
+    )
+
+
+def _order(feature: Feature) -> tuple[int, ...]:
+    """Below, the buckets, above; missing and unseen are nowhere."""
+    if not isinstance(feature, NumericFeature):
+        return ()
+    buckets = len(feature.counts)
+    return (buckets, *range(buckets), buckets + 1)
 
 
 def _reference(feature: Feature) -> tuple[int, ...]:

@@ -73,7 +73,9 @@ def _features(spec: DriftMonitorSpec, profile: Profile, window: ClosedWindow) ->
     limits = (
         DriftLimits(fdr=float(drift.fdr), floor=float(drift.floor)) if drift else DriftLimits(DEFAULT_FDR)
     )
-    tables = [FeatureTable(t.name, t.reference, t.live) for t in feature_tables(profile, window.counts)]
+    tables = [
+        FeatureTable(t.name, t.reference, t.live, t.order) for t in feature_tables(profile, window.counts)
+    ]
     return judge_features(tables, limits).features
 
 

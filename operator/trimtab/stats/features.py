@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from trimtab.stats.counts import Counts
 from trimtab.stats.distance import Distance, measure, rows_to_see
 from trimtab.stats.fdr import benjamini_hochberg
+from trimtab.stats.persistence import Mark, PersistenceRule, mark
 from trimtab.stats.power import DEFAULT_POWER
+from trimtab.stats.trend import trend_p
 from trimtab.stats.verdicts import DriftVerdict, combine
+
+TESTS_OF_ORDERED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """Counts of one feature in the reference and in the window, same buckets, missing as one of them."""
+    """Counts of one feature in the reference and in the window, same buckets, missing as one of them.
+
+    `order`: indices of the buckets whose values ascend; empty for categories.
+    """
 
     feature: str
     reference: Counts
     current: Counts
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,8 @@ class DriftLimits:
 
 @dataclass(frozen=True, slots=True)
 class FeatureDrift:
-    """What one window says about one feature. `p` and `p_adjusted` are None where nothing was testable."""
+    """What one window says about one feature. `p` (of both tests where the buckets have an order) and
+    `p_adjusted` are None where nothing was testable."""
 
     feature: str
     verdict: DriftVerdict
@@ -68,9 +77,12 @@ class WindowDrift:
 def judge_features(tables: Sequence[FeatureTable], limits: DriftLimits) -> WindowDrift:
     """Judge all features of a signal in one window (a score distribution is a signal of one feature).
 
-    A feature is Drifted if its chi-square p, adjusted over all features (Benjamini-Hochberg), is <= fdr
-    **and** psiAdjusted >= floor: at any sample size, since cells with an expected count below 5 are pooled.
-    Healthy needs psiAdjusted < floor and at least `min_samples` rows, the power gate at level fdr / F.
+    A feature is Drifted if its p, adjusted over all features (Benjamini-Hochberg), is <= fdr **and**
+    psiAdjusted >= floor: at any sample size, since cells with an expected count below 5 are pooled. p is that
+    of chi-square; of ordered buckets twice the smaller one of chi-square and of the rank test (Bonferroni):
+    chi-square sees every change, the rank test needs half of the rows for a shift.
+    Healthy needs psiAdjusted < floor and at least `min_samples` rows, the power gate of chi-square at its
+    level: fdr / F, of ordered buckets half of it.
     Everything else, also a large but unproved distance, is InsufficientData.
 
     The window is Drifted if a feature is, else InsufficientData if a feature is, NoTraffic if no feature
@@ -81,29 +93,55 @@ def judge_features(tables: Sequence[FeatureTable], limits: DriftLimits) -> Windo
     if not tables:
         raise ValueError("a signal without features cannot be judged")
     distances = [measure(table.reference, table.current) for table in tables]
-    adjusted = benjamini_hochberg([distance.p if distance else None for distance in distances])
+    p_values = [_p(table, distance) for table, distance in zip(tables, distances, strict=True)]
+    adjusted = benjamini_hochberg(p_values)
     features = tuple(
-        _judge(table, distance, p_adjusted, limits, len(tables))
-        for table, distance, p_adjusted in zip(tables, distances, adjusted, strict=True)
+        _judge(table, distance, p, p_adjusted, limits=limits, tested=len(tables))
+        for table, distance, p, p_adjusted in zip(tables, distances, p_values, adjusted, strict=True)
     )
     return WindowDrift(combine(f.verdict for f in features), features, _largest(features))
+
+
+def mark_of(feature: FeatureDrift, limits: DriftLimits, rule: PersistenceRule) -> Mark | None:
+    """What the window says of the feature for its persistence; None without a row.
+
+    Too few rows are no sign of health, so they clear nothing; but the window was looked at, and found
+    nothing. Passed over, it would keep chance findings for ever, until there are two.
+    """
+    if feature.psi_adjusted is None:
+        return None
+    if feature.verdict is DriftVerdict.INSUFFICIENT_DATA:
+        return Mark.BETWEEN
+    significant = feature.p_adjusted is not None and feature.p_adjusted <= limits.fdr
+    return mark(feature.psi_adjusted, significant=significant, rule=rule)
+
+
+def _p(table: FeatureTable, distance: Distance | None) -> float | None:
+    if distance is None or not table.order:
+        return distance.p if distance else None
+    reference, current = ([side[cell] for cell in table.order] for side in (table.reference, table.current))
+    trend = trend_p(reference, current) if any(reference) and any(current) else None
+    found = [p for p in (distance.p, trend) if p is not None]
+    return min(1.0, TESTS_OF_ORDERED * min(found)) if found else None
 
 
 def _judge(
     table: FeatureTable,
     distance: Distance | None,
+    p: float | None,
     p_adjusted: float | None,
+    *,
     limits: DriftLimits,
     tested: int,
 ) -> FeatureDrift:
-    level = limits.fdr / tested
+    level = limits.fdr / tested / (TESTS_OF_ORDERED if table.order else 1)
     needed = rows_to_see(table.reference, floor=limits.floor, level=level, power=limits.power)
     return FeatureDrift(
         feature=table.feature,
         verdict=_verdict(distance, p_adjusted, needed, limits),
         psi=distance.psi if distance else None,
         psi_adjusted=distance.psi_adjusted if distance else None,
-        p=distance.p if distance else None,
+        p=p,
         p_adjusted=p_adjusted,
         samples=distance.samples if distance else 0,
         min_samples=needed,

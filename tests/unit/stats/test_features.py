@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from trimtab.stats.features import DriftLimits, FeatureTable, judge_features
-from trimtab.stats.persistence import Persistence, PersistenceRule, advance, mark
+from trimtab.stats.features import DriftLimits, FeatureTable, judge_features, mark_of
+from trimtab.stats.persistence import Mark, Persistence, PersistenceRule, advance, mark
 from trimtab.stats.power import min_samples
 from trimtab.stats.verdicts import DriftVerdict, combine
 
@@ -102,6 +102,53 @@ V = DriftVerdict
 )
 def test_combining(parts: list[DriftVerdict], expected: DriftVerdict) -> None:
     assert combine(parts) is expected
+
+
+ORDERED = tuple(range(10))
+RISING = [78, 83, 88, 93, 98, 102, 107, 112, 117, 122]
+
+
+def test_a_shift_is_seen_by_its_order() -> None:
+    """Chi-square of the same counts proves nothing, as it must of categories."""
+    limits = DriftLimits(fdr=0.001, floor=0.005)
+    plain, ordered = (
+        judge_features([FeatureTable("temp", UNIFORM, RISING, order)], limits).features[0]
+        for order in ((), ORDERED)
+    )
+    assert plain.p is not None and ordered.p is not None
+    assert ordered.p < 0.001 < plain.p
+    assert (plain.verdict, ordered.verdict) == (DriftVerdict.INSUFFICIENT_DATA, DriftVerdict.DRIFTED)
+
+
+def test_what_has_no_direction_is_seen_as_well() -> None:
+    spread = [180, *[80] * 8, 180]
+    found = judge_features([FeatureTable("temp", UNIFORM, spread, ORDERED)], LIMITS).features[0]
+    assert (found.verdict, found.p) == (
+        DriftVerdict.DRIFTED,
+        pytest.approx(2 * (judge_features([table(spread)], LIMITS).features[0].p or 1)),
+    )
+
+
+def test_cells_without_an_order_do_not_count_for_it() -> None:
+    """Missing, the last cell here, is neither high nor low."""
+    missing = [*[100] * 10, 100]
+    found = judge_features([FeatureTable("temp", [*UNIFORM, 1_000], missing, ORDERED)], LIMITS).features[0]
+    assert found.p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("current", "expected"),
+    [
+        ([180, *[100] * 8, 20], Mark.ABOVE),
+        ([100] * 10, Mark.CLEAR),
+        ([3] * 10, Mark.BETWEEN),
+        ([0] * 10, None),
+    ],
+)
+def test_marks_of_a_window(current: list[int], expected: Mark | None) -> None:
+    """Too few rows clear nothing, and are not passed over; no row is."""
+    rule = PersistenceRule(raise_level=LIMITS.floor, clear_level=0.05)
+    assert mark_of(judge_features([table(current)], LIMITS).features[0], LIMITS, rule) is expected
 
 
 side = st.lists(st.integers(0, 5_000), min_size=4, max_size=4)
