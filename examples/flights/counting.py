@@ -13,6 +13,7 @@ import yaml
 
 from flights.model import Settings, pipeline
 from flights.source import CATEGORICAL, COLUMNS, FEATURES, GROUP_COLUMN, LABEL, Flight
+from trimtab.model.profile_tables import order_of
 from trimtab.stats.features import FeatureTable
 from trimtab.stats.grouping import quantile_groups
 from trimtab.stats.performance import Performance, bucket_scores, realised
@@ -97,7 +98,10 @@ class Counted:
 
     def tables(self, window: Places) -> list[FeatureTable]:
         """One table per feature for the rows of a window."""
-        return [FeatureTable(name, side.reference, side.live) for name, side in self.sides(window).items()]
+        return [
+            FeatureTable(name, side.reference, side.live, order_of(self._version.features[name]))
+            for name, side in self.sides(window).items()
+        ]
 
     def sides(self, window: Places) -> dict[str, SideTable]:
         """Reference and window counts per feature."""
@@ -108,7 +112,8 @@ class Counted:
         reference = self._version.score.counts
         groups = quantile_groups(reference)
         current = np.bincount(self._score_places[window], minlength=len(reference))
-        return FeatureTable(SCORE, groups.merge(reference), groups.merge(current))
+        order = tuple(range(len(groups.starts)))
+        return FeatureTable(SCORE, groups.merge(reference), groups.merge(current), order)
 
     def quality(self, window: Places, max_increase: float) -> list[QualityShare]:
         """Missing and unseen per feature."""

@@ -24,7 +24,7 @@ class CountTable:
 def feature_tables(profile: Profile, live: ServerCounts) -> list[CountTable]:
     """One table per feature of the profile, in its order. Missing is a category of its own."""
     return [
-        CountTable(name, _reference(feature), _live(live, name), _order(feature))
+        CountTable(name, _reference(feature), _live(live, name), order_of(feature))
         for name, feature in profile.features.items()
     ]
 
@@ -36,8 +36,8 @@ def score_table(profile: Profile, live: ServerCounts, name: str) -> CountTable:
     )
 
 
-def _order(feature: Feature) -> tuple[int, ...]:
-    """Below, the buckets, above; missing and unseen are nowhere."""
+def order_of(feature: Feature) -> tuple[int, ...]:
+    """Of a table of the feature: below, the buckets, above. Missing and unseen are nowhere."""
     if not isinstance(feature, NumericFeature):
         return ()
     buckets = len(feature.counts)

@@ -66,7 +66,14 @@ class Estimator:
     def _estimated(self, scores: tuple[int, ...]) -> Mapping[str, EstimatedMetric]:
         if self.calibration is None:
             return {}
-        return estimate(self.calibration, scores, first_positive=self._first_positive)
+        return estimate(
+            self.calibration, scores, first_positive=self._first_positive, scores=self._bucket_scores
+        )
+
+    @property
+    def _bucket_scores(self) -> tuple[float, ...]:
+        score = self.reference.profile.score
+        return bucket_scores(score.edges, score.counts, score.sums)
 
     def _exact(self, current: np.ndarray) -> Mapping[str, float | None]:
         known = self.reference.answers
@@ -79,8 +86,7 @@ class Estimator:
         """Those that can be estimated, and the losses that a monitor watches."""
         if sum(negatives) + sum(positives) < MIN_LABELS:
             return {}
-        score = self.reference.profile.score
-        found = realised(bucket_scores(score.edges, score.counts, score.sums), negatives, positives)
+        found = realised(self._bucket_scores, negatives, positives)
         losses = {"logLoss": found.log_loss.value, "brier": found.brier.value}
         metrics = metrics_of(positives, negatives, first_positive=self._first_positive)
         return MappingProxyType({**metrics, **losses})

@@ -20,10 +20,12 @@ import scipy
 from numpy.typing import NDArray
 
 from trimtab.stats.counts import Counts, as_counts
+from trimtab.stats.performance import SCORE_CLIP
 
 Vector = NDArray[np.float64]
 
 AUC, F1, PRECISION, RECALL, ACCURACY = METRICS = ("auc", "f1", "precision", "recall", "accuracy")
+LOG_LOSS: Final = "logLoss"
 MIN_ROWS: Final = 1000
 MIN_OF_A_CLASS: Final = 100
 MAX_AUC_GAP: Final = 0.005
@@ -49,7 +51,7 @@ class NotCalibrated:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedMetric:
-    """A metric in [0, 1], None where no row could give it, and two standard errors.
+    """A metric in its own unit, None where no row could give it, and two standard errors.
 
     `sampling_error`: of the labels that these rows would get. `calibration_error`: of the calibration, which
     was learnt from a finite reference; more rows in the window do not lessen it.
@@ -102,9 +104,14 @@ def too_coarse(counts: Counts, positives: Counts, exact_auc: float) -> str:
 
 
 def estimate(
-    calibration: Calibration, counts: Counts, *, first_positive: int
+    calibration: Calibration,
+    counts: Counts,
+    *,
+    first_positive: int,
+    scores: Sequence[float] = (),
 ) -> Mapping[str, EstimatedMetric]:
-    """The METRICS of rows counted by score bucket, should the relation of score and label hold.
+    """The METRICS of rows counted by score bucket, should the relation of score and label hold; with the mean
+    scores of the buckets also LOG_LOSS, in nats.
 
     `first_positive`: index of the first bucket that is predicted positive. Errors by the delta method: a
     bucket's positives are binomial (m, rate), a block's rate has the variance rate (1 - rate) / rows.
@@ -114,21 +121,41 @@ def estimate(
     rows, rates = np.asarray(as_counts(counts)), np.asarray(calibration.rates)
     if rows.shape != rates.shape:
         raise ValueError(f"calibrated for {rates.size} buckets, got {rows.size}")
+    wanted = (*METRICS, LOG_LOSS) if len(scores) else METRICS
     if not rows.any():
-        return MappingProxyType({name: EstimatedMetric(None, 0.0, 0.0) for name in METRICS})
-    variance, blocks = rates * (1 - rates), np.asarray(calibration.blocks)
+        return MappingProxyType({name: EstimatedMetric(None, 0.0, 0.0) for name in wanted})
+    positives = rows * rates
+    values = metrics_of(positives, rows - positives, first_positive=first_positive)
+    slopes = _slopes(positives, rows - positives, first_positive)
+    if len(scores):
+        values[LOG_LOSS], slopes[LOG_LOSS] = _log_loss(positives, rows - positives, scores)
+    return MappingProxyType(
+        {name: _with_errors(values[name], slopes[name], rows, calibration) for name in wanted}
+    )
+
+
+def _with_errors(
+    value: float | None, slope: Vector, rows: Vector, calibration: Calibration
+) -> EstimatedMetric:
+    """`slope`: what the metric gains per further positive of a bucket."""
+    rates, blocks = np.asarray(calibration.rates), np.asarray(calibration.blocks)
+    variance = rates * (1 - rates)
     of_block = np.zeros(len(calibration.rows))
     of_block[blocks] = variance / np.asarray(calibration.rows)[blocks]
-    found = {}
-    values = metrics_of(rows * rates, rows - rows * rates, first_positive=first_positive)
-    for name, slope in _slopes(rows * rates, rows - rows * rates, first_positive).items():
-        moved = np.bincount(blocks, slope * rows, len(calibration.rows))
-        found[name] = EstimatedMetric(
-            value=values[name],
-            sampling_error=math.sqrt(float((slope**2 * rows * variance).sum())),
-            calibration_error=math.sqrt(float((moved**2 * of_block).sum())),
-        )
-    return MappingProxyType(found)
+    moved = np.bincount(blocks, slope * rows, len(calibration.rows))
+    return EstimatedMetric(
+        value=value,
+        sampling_error=math.sqrt(float((slope**2 * rows * variance).sum())),
+        calibration_error=math.sqrt(float((moved**2 * of_block).sum())),
+    )
+
+
+def _log_loss(positives: Vector, negatives: Vector, scores: Sequence[float]) -> tuple[float, Vector]:
+    p = np.clip(np.asarray(scores, dtype=np.float64), SCORE_CLIP, 1 - SCORE_CLIP)
+    of_positive, of_negative = -np.log(p), -np.log1p(-p)
+    rows = float(positives.sum() + negatives.sum())
+    value = float((positives * of_positive + negatives * of_negative).sum()) / rows
+    return value, (of_positive - of_negative) / rows
 
 
 def metrics_of(

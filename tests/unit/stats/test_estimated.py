@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trimtab.stats.estimated import (
     ACCURACY,
     AUC,
+    LOG_LOSS,
     METRICS,
     Calibration,
     NotCalibrated,
@@ -19,6 +20,7 @@ from trimtab.stats.estimated import (
     metrics_of,
     too_coarse,
 )
+from trimtab.stats.performance import realised
 from trimtab_runtime.scoring import auc
 
 EDGES = np.linspace(0.05, 0.95, 19)
@@ -109,6 +111,21 @@ def test_errors_are_no_larger_than_they_must_be() -> None:
             values.append((value - real) / estimated[name].standard_error)
     for name, values in found.items():
         assert 0.75 < np.std(values) < 1.25, name
+
+
+def test_log_loss_holds_within_its_errors() -> None:
+    """300 windows: the spread of z is near 1."""
+    centres, found = np.linspace(0.025, 0.975, 20), []
+    for seed in range(300):
+        counts, positives = counted(*drawn(30_000 + seed, 800))
+        estimated = estimate(
+            calibrated(seed, rows=3000), counts, first_positive=FIRST, scores=centres.tolist()
+        )
+        truth = realised(centres.tolist(), counts - positives, positives).log_loss.value
+        value = estimated[LOG_LOSS].value
+        assert value is not None
+        found.append((value - truth) / estimated[LOG_LOSS].standard_error)
+    assert 0.75 < np.std(found) < 1.25
 
 
 def test_more_rows_lessen_the_sampling_error_alone() -> None:
