@@ -12,6 +12,11 @@ from tests.cluster.progress import CannotContinue, step
 PACKAGE = "prometheus"
 
 
+def promtool() -> Path:
+    """The program that checks rules. Raises CannotContinue as `ensure`."""
+    return ensure().with_name("promtool")
+
+
 def ensure() -> Path:
     """The program. Raises CannotContinue where the package cannot be had."""
     target = cache_dir() / "packages" / PACKAGE
