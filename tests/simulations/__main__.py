@@ -1,4 +1,4 @@
-"""Print the tables of docs/analysis.md and docs/drift-numbers.md, and draw the former's pictures:
+"""Print the tables of docs/analysis.md and docs/drift.md, and draw their pictures:
 python -m tests.simulations [runs]
 """
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from tests.cluster.cache import CLONE
-from tests.simulations import alarms, pictures
+from tests.simulations import alarms, drift_pictures, pictures
 from tests.simulations.alarms import FEATURES, SHIFTED, Alarms, Draw, correlated, independent
 from tests.simulations.checkers import Checker
 from tests.simulations.detection import NOTHING, OURS, RATIOS, TWICE, Cost, costs
@@ -28,6 +28,7 @@ def main() -> int:
     for tolerated, costs_ in found.items():
         _detection(costs_, tolerated)
     pictures.draw(PICTURES, found[NOTHING], runs=runs, seed=SEED)
+    drift_pictures.draw(PICTURES, SEED)
     _alarms(windows=runs // 10)
     _power(references=max(2, runs // 100))
     return 0

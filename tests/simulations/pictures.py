@@ -38,12 +38,12 @@ STYLE = {
 
 def draw(folder: Path, found: Mapping[str | Checker, Mapping[float, Cost]], *, runs: int, seed: int) -> None:
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-        _save(folder / "analysis-evidence.svg", lambda axes: _evidence(axes, seed))
-        _save(folder / "analysis-false-alarms.svg", lambda axes: _false_alarms(axes, runs, seed))
-        _save(folder / "analysis-bad-requests.svg", lambda axes: _bad_requests(axes, found))
+        save(folder / "analysis-evidence.svg", lambda axes: _evidence(axes, seed))
+        save(folder / "analysis-false-alarms.svg", lambda axes: _false_alarms(axes, runs, seed))
+        save(folder / "analysis-bad-requests.svg", lambda axes: _bad_requests(axes, found))
 
 
-def _save(path: Path, fill: Callable[[Axes], None]) -> None:
+def save(path: Path, fill: Callable[[Axes], None]) -> None:
     figure, axes = plt.subplots(layout="constrained")
     fill(axes)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
