@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +15,6 @@ from typing import Any
 
 from tests import objects
 from tests.cluster.processes import wait_until
-from tests.e2e.pods import processes_of
 from tests.e2e.world import World
 from tests.objects import Object
 
@@ -141,26 +139,6 @@ class Served:
         path = f"/api/v1/namespaces/{self.world.namespace}/pods/{pod['name']}/eviction"
         self.world.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
         return str(pod["uid"])
-
-    def kill_one(self) -> str:
-        """SIGKILL to every process of a pod's containers at once, as the kernel does when memory is out.
-        Returns the pod's name."""
-        pod = self.world.get("pods", f"--selector={self._of('')}")["items"][0]
-        killed = processes_of(pod)
-        assert killed, "a pod that runs has processes"
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
-        return str(pod["metadata"]["name"])
-
-    def endpoints(self) -> set[str]:
-        """Names of the pods that the front Service sends to."""
-        slices = self.world.get("endpointslices", f"--selector=kubernetes.io/service-name={self.name}")
-        return {
-            endpoint["targetRef"]["name"]
-            for found in slices["items"]
-            for endpoint in found["endpoints"] or ()
-            if endpoint["conditions"].get("ready")
-        }
 
 
 def is_settled(deployment: Object, ready: str) -> bool:

@@ -14,11 +14,6 @@ from tests.e2e.traffic import BOTH, Traffic, traffic
 from tests.e2e.world import World
 from tests.objects import Object
 
-IN_FLIGHT = 20
-"""More than two pods have at 120 requests per second, each of some milliseconds."""
-SHARE_OF_ONE = 0.65
-"""Of two pods: half of the requests go to each, and a bit for chance."""
-
 
 @pytest.fixture(scope="module")
 def unapplied(world: World, fragile: str) -> Served:
@@ -97,28 +92,6 @@ def test_no_request_fails_through_scaling_and_drain(served: Served, pool: Path) 
         load.wait_for(120)
     load.assert_none_failed(at_least=600)
     _assert_labels_came_back(load)
-
-
-def test_a_killed_pod_loses_what_is_on_its_way_to_it(served: Served, pool: Path) -> None:
-    """What is in flight breaks, and what a Service still sends to it is refused, until its endpoint is gone:
-    nothing after it. No server can answer what was sent to it when it is dead."""
-    with traffic(served.url, served.model, pool, connections=BOTH) as load:
-        load.wait_for(120)
-        load.mark("killed")
-        killed = served.kill_one()
-        wait_until(lambda: killed not in served.endpoints(), 60, "the endpoint of the killed pod to be gone")
-        load.wait_for(30)  # the node's rules follow the endpoint
-        load.mark("without it")
-        load.wait_for(120)
-        load.mark("back")
-        wait_until(lambda: killed in served.endpoints(), 120, "the killed pod to be ready again")
-        load.wait_for(120)
-    in_flight, refused, sent = load.failed("start"), load.failed("killed"), load.count("sent", "killed")
-    print(f"SIGKILL: {in_flight} sent before it failed, {refused} of {sent} until the endpoint was gone")
-    assert load.failed("without it") == load.failed("back") == 0, load.final
-    assert load.kinds() <= {"connection"}, load.final
-    assert in_flight <= IN_FLIGHT, load.final
-    assert refused <= sent * SHARE_OF_ONE, load.final
 
 
 def _await_replicas(served: Served, count: int) -> None:

@@ -43,18 +43,10 @@ class Traffic:
             assert summary["total"]["sent"] >= at_least, shown
             assert summary["total"]["failed"] == 0, shown
 
-    def count(self, what: str, phase: str) -> int:
-        """`sent`, `answered` or `failed` of the requests that arrived in phases of that name."""
-        phases = [found for summary in self.final for found in summary["phases"]]
-        return sum(found[what] for found in phases if found["name"] == phase)
-
-    def kinds(self) -> set[str]:
-        """Of all failures."""
-        return {kind for summary in self.final for kind in summary["total"]["failures"]}
-
     def failed(self, phase: str) -> int:
         """Requests that arrived in phases of that name and failed."""
-        return self.count("failed", phase)
+        phases = [found for summary in self.final for found in summary["phases"]]
+        return sum(found["failed"] for found in phases if found["name"] == phase)
 
 
 def _await_sent(control: Control, more: int, seconds: float) -> None:
