@@ -15,7 +15,7 @@ def page(replay: Replay) -> str:
     """Raises CannotReplay if the packages for it are not installed."""
     try:
         import jinja2
-        import matplotlib as _installed  # noqa: F401
+        pictures = plots.drift_map(replay), plots.performance(replay)
     except ImportError:
         raise CannotReplay("--output html needs more packages: pip install 'trimtab[replay]'") from None
     loader = jinja2.PackageLoader("trimtab.replay", "templates")
@@ -29,8 +29,8 @@ def page(replay: Replay) -> str:
     return environment.get_template("report.html").render(
         replay=found,
         notes=list(notes(replay)),
-        drift_map=plots.drift_map(replay),
-        performance=plots.performance(replay),
+        drift_map=pictures[0],
+        performance=pictures[1],
     )
 
 

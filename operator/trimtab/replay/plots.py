@@ -14,6 +14,7 @@ from trimtab.stats.estimated import AUC
 from trimtab.stats.verdicts import DriftVerdict
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_FEATURES = 40
@@ -81,12 +82,12 @@ def _furthest_first(results: Sequence[Result]) -> list[str]:
     return sorted(furthest, key=lambda name: (-furthest[name], name))
 
 
-def _windows(axes: object, results: Sequence[Result]) -> None:
+def _windows(axes: Axes, results: Sequence[Result]) -> None:
     step = max(1, -(-len(results) // _TICKS))
     places = range(0, len(results), step)
     names = [label(results[place], place) for place in places]
-    axes.set_xticks(list(places), names, rotation=45, ha="right", fontsize="small")  # type: ignore[attr-defined]
-    axes.set_xlabel("window")  # type: ignore[attr-defined]
+    axes.set_xticks(list(places), names, rotation=45, ha="right", fontsize="small")
+    axes.set_xlabel("window")
 
 
 def _figure(height: float) -> Figure:
