@@ -15,6 +15,7 @@ def page(replay: Replay) -> str:
     """Raises CannotReplay if the packages for it are not installed."""
     try:
         import jinja2
+
         pictures = plots.drift_map(replay), plots.performance(replay)
     except ImportError:
         raise CannotReplay("--output html needs more packages: pip install 'trimtab[replay]'") from None
